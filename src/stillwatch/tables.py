@@ -1,0 +1,134 @@
+"""The Arrow schemas that every stage speaks, with what each column means.
+
+Tables are the interface between stages: a stage takes tables and gives tables, and reaches into nothing else. The
+reference page of the documentation is generated from this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, its Arrow type, what it means, and whether a row is useless without it."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that crosses a stage's border."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, columns in their declared order; required columns are not nullable."""
+        return pa.schema([pa.field(c.name, c.type, nullable=not c.required) for c in self.columns])
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [c.name for c in self.columns]
+
+    def empty(self) -> pa.Table:
+        """A table of this schema without rows."""
+        return self.schema.empty_table()
+
+
+STATUSES = ("ok", "refused", "rate_limited", "blocked", "error")
+VERIFICATIONS = ("none", "email", "phone", "identity", "contract")
+ACCOUNT_STATUSES = ("active", "suspended", "banned")
+VERDICTS = ("member", "victim", "cleared", "undetermined", "none")
+
+EXCHANGES = Table(
+    "exchanges",
+    "One request to a model and its response, as every source gives it. Only the first three columns are required.",
+    (
+        Column("exchange_id", pa.string(), "identifies the exchange; a repeated id is one exchange", required=True),
+        Column("time", TIMESTAMP, "when the request arrived", required=True),
+        Column("account_id", pa.string(), "the principal that is billed", required=True),
+        Column("key_id", pa.string(), "the credential that was used, as a name or a hash of it"),
+        Column("end_user_id", pa.string(), "the account's own customer, where the account passes one on"),
+        Column("conversation_id", pa.string(), "groups the exchanges of one conversation"),
+        Column(
+            "history_hashes",
+            pa.list_(pa.string()),
+            "one hash per message prefix sent, shortest first; compared for equality only",
+        ),
+        Column("access_path", pa.string(), "how the request came: direct, a cloud marketplace, a gateway, …"),
+        Column("ip", pa.string(), "the client's address, IPv4 or IPv6"),
+        Column("user_agent", pa.string(), "the client's User-Agent header"),
+        Column("tls_fingerprint", pa.string(), "the client's JA4 fingerprint"),
+        Column("model", pa.string(), "the model that was asked for"),
+        Column("system_prompt", pa.string(), "the system or developer message"),
+        Column("prompt", pa.string(), "the last user message"),
+        Column("response", pa.string(), "the text the model returned"),
+        Column("messages", pa.int32(), "how many messages were sent"),
+        Column("tools", pa.list_(pa.string()), "names of the tools offered to the model"),
+        Column("temperature", pa.float64(), "sampling temperature, where the request set one"),
+        Column("max_tokens", pa.int32(), "output limit, where the request set one"),
+        Column("reasoning_budget", pa.int32(), "tokens allowed for reasoning, where the request set a budget"),
+        Column("logprobs", pa.bool_(), "whether log-probabilities were asked for"),
+        Column("n", pa.int32(), "completions asked for"),
+        Column("stream", pa.bool_(), "whether the response was streamed"),
+        Column("batch", pa.bool_(), "whether the request came through a batch interface"),
+        Column("input_tokens", pa.int32(), "tokens in the request"),
+        Column("output_tokens", pa.int32(), "tokens in the response, reasoning included"),
+        Column("reasoning_tokens", pa.int32(), "tokens of reasoning in the response"),
+        Column("status", pa.string(), "ok, refused, rate_limited, blocked or error"),
+    ),
+)
+
+ACCOUNTS = Table(
+    "accounts",
+    "What the provider knows of an account. Only account_id is required; fingerprints and hashes are compared for "
+    "equality only.",
+    (
+        Column("account_id", pa.string(), "the principal that is billed", required=True),
+        Column("created_at", TIMESTAMP, "when the account was made"),
+        Column("organization_id", pa.string(), "the organisation the account declares or belongs to"),
+        Column("email_domain", pa.string(), "the part of the e-mail address after the @"),
+        Column("email_hash", pa.string(), "a keyed hash of the normalised e-mail address"),
+        Column("payment_fingerprint", pa.string(), "the payment processor's fingerprint of the card or account"),
+        Column("phone_hash", pa.string(), "a keyed hash of the phone number"),
+        Column("device_fingerprint", pa.string(), "the device seen at sign-up or in the console"),
+        Column("country", pa.string(), "the country given at sign-up, ISO 3166-1 alpha-2"),
+        Column("plan", pa.string(), "free, pay-as-you-go, enterprise, …"),
+        Column("programme", pa.string(), "education, startup or research, where credits came from one"),
+        Column("verification", pa.string(), "none, email, phone, identity or contract: the strongest that was made"),
+        Column("declared_use", pa.string(), "what the account says it is for: a claim, not a fact"),
+        Column("status", pa.string(), "active, suspended or banned"),
+        Column("status_changed_at", TIMESTAMP, "when the status last changed"),
+    ),
+)
+
+ACCOUNT_EVENTS = Table(
+    "account_events",
+    "What changed about an account and when; nothing is known before it happened.",
+    (
+        Column("account_id", pa.string(), "the account", required=True),
+        Column("time", TIMESTAMP, "when the value was set", required=True),
+        Column("field", pa.string(), "the column of accounts that changed", required=True),
+        Column("value", pa.string(), "its new value, as text"),
+    ),
+)
+
+MODELS = Table(
+    "models",
+    "When each model was released.",
+    (
+        Column("model", pa.string(), "the model's name, as in exchanges", required=True),
+        Column("released_at", TIMESTAMP, "when it could first be used", required=True),
+    ),
+)
