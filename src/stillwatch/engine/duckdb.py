@@ -1,0 +1,89 @@
+"""The embedded engine: DuckDB in a folder of its own, bounded in memory, spilling to disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+import pyarrow as pa
+
+from stillwatch.errors import EnvironmentFailure
+
+
+class DuckDB:
+    """A private database file in `folder`, removed by `close`.
+
+    memory_limit: e.g. "4GB"; beyond it DuckDB spills into `folder`. threads: how many cores it may use.
+    """
+
+    def __init__(self, folder: Path, *, memory_limit: str = "4GB", threads: int = 2) -> None:
+        self._folder = folder / "engine"
+        self._folder.mkdir(parents=True)
+        self._con = duckdb.connect(str(self._folder / "tables.duckdb"))
+        for name, value in (
+            ("memory_limit", memory_limit),
+            ("threads", str(threads)),
+            ("temp_directory", str(self._folder / "spill")),
+            ("preserve_insertion_order", "false"),
+            ("enable_progress_bar", "false"),
+            ("TimeZone", "UTC"),
+        ):
+            self._con.execute(f"SET {name} = '{value}'")
+
+    def __enter__(self) -> DuckDB:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database and delete its folder."""
+        self._con.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def register_parquet(self, name: str, folder: Path) -> None:
+        """Make every Parquet part in `folder` readable as the view `name`."""
+        self._run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{folder}/*.parquet')")
+
+    def register(self, name: str, table: pa.Table) -> None:
+        """Store an Arrow table as the table `name`."""
+        self._con.register("_incoming", table)
+        try:
+            self._run(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM _incoming")
+        finally:
+            self._con.unregister("_incoming")
+
+    def create(self, name: str, sql: str) -> None:
+        """Store the result of a query as the table `name`."""
+        self._run(f"CREATE OR REPLACE TABLE {name} AS {sql}")
+
+    def drop(self, name: str) -> None:
+        """Forget a table."""
+        self._run(f"DROP TABLE IF EXISTS {name}")
+
+    def query(self, sql: str) -> pa.Table:
+        """The result of a query, of the size of accounts, not of traffic."""
+        with _room(self._folder):
+            return self._con.sql(sql).to_arrow_table()
+
+    def scalar(self, sql: str) -> int:
+        """The single integer that a query gives; 0 for null."""
+        return self.query(sql).column(0)[0].as_py() or 0
+
+    def _run(self, sql: str) -> None:
+        with _room(self._folder):
+            self._con.execute(sql).fetchall()
+
+
+@contextmanager
+def _room(folder: Path) -> Iterator[None]:
+    """Turn the engine's want of memory or disk into one line."""
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        reason = str(error).splitlines()[0]
+        raise EnvironmentFailure(f"the engine ran out of room in {folder.parent}: {reason}") from error

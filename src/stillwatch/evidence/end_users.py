@@ -1,0 +1,39 @@
+"""Whether the accounts pass on customers of their own."""
+
+from collections.abc import Mapping
+
+from stillwatch.evidence.kind import Conduct, Example
+
+
+def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
+    """An application or a reseller passes its customers on; a collector has none.
+
+    Six bits against (64 to 1) where most exchanges do with many different users, and nothing where none do: few
+    applications fill in the field.
+    """
+    if counts["passed_on"] < 0.5 * counts["exchanges"] or counts["end_users"] < 10:
+        return None
+    return {"application": -6.0, "reseller": -6.0}
+
+
+KIND = Conduct(
+    name="end_users",
+    view="conduct",
+    claim="extraction",
+    sees="exchanges that name the account's own end users",
+    technique='AML.T0024.002',
+    benign_causes=('an application that serves the public',),
+    explained_by=frozenset(),
+    needs=('end_user_id',),
+    statement='{passed_on} of {exchanges} exchanges name an end user, {end_users} different ones',
+    sql="""
+    SELECT group_no, count(*) AS exchanges, count(end_user_id) AS passed_on, count(DISTINCT end_user_id) AS end_users
+    FROM group_traffic
+    GROUP BY group_no
+    """,
+    weigh=weigh,
+    examples=(
+        Example({'exchanges': 1000, 'passed_on': 980, 'end_users': 300}, most=-6),
+        Example({'exchanges': 1000, 'passed_on': 900, 'end_users': 12}, most=-6),
+    ),
+)

@@ -1,0 +1,130 @@
+"""What a kind of evidence is: one SQL query that counts, one pure function that weighs, and its dossier.
+
+Three mechanisms cover every kind, so that a kind is data:
+
+- `Link`: the query gives (account_no, value). A member of a group is *hit* where another member has a value of its; an
+  outsider is hit where a member has one. If a value is popular, outsiders are hit as often, and the bits fall to none:
+  no list of popular values is needed.
+- `Trait`: the query gives (account_no, part, whole) for every account that it can speak of. An account is hit where
+  part / whole exceeds all but `TRAIT_OUTSIDERS` of the outsiders' ratios.
+- `Conduct`: the query gives one row of integer counts a group, and the kind's own function weighs them.
+
+Links and traits are weighed by `linkage`: are members hit more often than outsiders are?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.special import betaln, gammaln
+
+View = Literal[
+    "identity", "registration", "infrastructure", "handover", "timing", "partition", "content", "adaptation",
+    "conduct", "standing",
+]
+Claim = Literal["one_hand", "extraction", "unsanctioned"]
+
+# A trait is what at most one outsider in twenty has: rarer and small groups have too few outsiders to measure it,
+# commoner and it tells little (the usual 5% level; the bits then follow from how many members have it).
+TRAIT_OUTSIDERS = 0.05
+# How far a group's own rate may stray from the outsiders' for innocent reasons: the null rate is Beta distributed with
+# this concentration (the beta-binomial of Skellam 1948). 20 says that a clump of innocents twice as often hit as
+# outsiders is ordinary at rates of a few per cent; it bounds the bits of any one kind, however large the group.
+CONCENTRATION = 20.0
+# A view counts for this many bits at most: 2^12 to one is about the number of accounts that one disclosed campaign
+# had, so that one view alone can single out a campaign among as many accounts, and never more than that.
+VIEW_CAP = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Counts and the bits that they must give: at least (for) or at most (against)."""
+
+    counts: Mapping[str, int]
+    least: float | None = None
+    most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """What everyone needs to know of a kind before trusting it."""
+
+    name: str
+    view: View
+    claim: Claim
+    sees: str
+    technique: str | None
+    benign_causes: tuple[str, ...]
+    explained_by: frozenset[str]
+    needs: tuple[str, ...]
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link(Dossier):
+    """Members share values with each other: `sql` gives account_no, value."""
+
+    sql: str
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trait(Dossier):
+    """Members are alike in a score that few outsiders reach: `sql` gives account_no, part, whole."""
+
+    sql: str
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct(Dossier):
+    """What a group's exchanges look like together: `sql` gives group_no and integer counts, `weigh` their bits.
+
+    `weigh` returns bits against every rival by name ("*" stands for all that are not named), or None where the counts
+    say nothing.
+    """
+
+    sql: str
+    weigh: Callable[[Mapping[str, int]], dict[str, float] | None]
+    examples: tuple[Example, ...] = ()
+
+
+Kind = Link | Trait | Conduct
+
+
+def _log2_beta_binomial(k: float, n: float, a: float, b: float) -> float:
+    choose = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    return float((choose + betaln(k + a, n - k + b) - betaln(a, b)) / np.log(2))
+
+
+def linkage(joined: int, chances: int, outsiders_hit: int, outsiders: int) -> float:
+    """Bits that members are hit because one hand runs them, and not at the rate at which outsiders are.
+
+    joined of chances: hits among members, a first hit of each linked cluster not counted (it had nobody to join).
+    outsiders_hit of outsiders: accounts outside that share a value with a member.
+
+    The ratio of two beta-binomials: under one hand the rate is anything (uniform, Laplace's rule), under the null it
+    is the outsiders' rate (Jeffreys' estimate) with innocent clumping (`CONCENTRATION`). Rates below the outsiders'
+    give negative bits.
+    """
+    if chances <= 0:
+        return 0.0
+    rate = (outsiders_hit + 0.5) / (outsiders + 1.0)
+    null = _log2_beta_binomial(joined, chances, rate * CONCENTRATION, (1 - rate) * CONCENTRATION)
+    claim = _log2_beta_binomial(joined, chances, 1.0, 1.0)
+    if joined / chances <= rate:
+        return min(0.0, claim - null)
+    return claim - null
+
+
+def view_bits(bits: list[float]) -> float:
+    """Bits of one view from those of its kinds, whose dependence is unknown: their e-values' mean (Vovk and Wang
+    2021), held within `VIEW_CAP`."""
+    if not bits:
+        return 0.0
+    top = max(bits)
+    mean = top + float(np.log2(np.mean(np.exp2(np.array(bits) - top))))
+    return max(-VIEW_CAP, min(VIEW_CAP, mean))

@@ -1,0 +1,22 @@
+"""Cards and bank accounts that pay for several of a group."""
+
+from stillwatch.evidence.kind import Example, Link
+
+KIND = Link(
+    name="shared_payment",
+    view="identity",
+    claim="one_hand",
+    sees="one payment instrument on several accounts",
+    technique='AML.T0021',
+    benign_causes=('a family or a team on one card', 'an agency paying for its clients', 'a reseller'),
+    explained_by=frozenset({'one_organisation', 'reseller'}),
+    needs=('accounts.payment_fingerprint',),
+    statement="{hit} of {members} accounts share a payment instrument with another of them; {outsiders_hit} of {outsiders} outside do",
+    sql="""
+    SELECT account_no, payment_fingerprint AS value FROM known_accounts WHERE payment_fingerprint IS NOT NULL
+    """,
+    examples=(
+        Example({"joined": 9, "chances": 19, "outsiders_hit": 2, "outsiders": 2000}, least=9),
+        Example({"joined": 0, "chances": 19, "outsiders_hit": 1, "outsiders": 2000}, most=0),
+    ),
+)

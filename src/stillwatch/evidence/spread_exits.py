@@ -1,0 +1,47 @@
+"""Whether what members share is one place, or exits all over the net."""
+
+from collections.abc import Mapping
+import math
+
+from stillwatch.evidence.kind import Conduct, Example
+
+
+def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
+    """A class, an office or a company shares one place; a proxy pool shares exits in many networks.
+
+    Every further network halves the belief in one place: one bit for every doubling, six at most.
+    """
+    if counts["networks"] < 1:
+        return None
+    bits = min(6.0, 2.0 * math.log2(counts["networks"]))
+    return {"cohort_event": bits, "one_organisation": min(3.0, bits)}
+
+
+KIND = Conduct(
+    name="spread_exits",
+    view="infrastructure",
+    claim="one_hand",
+    sees="shared exits in many unrelated networks",
+    technique='AML.T0008.005',
+    benign_causes=('a large commercial VPN',),
+    explained_by=frozenset(),
+    needs=('ip',),
+    statement='the addresses that members share lie in {networks} networks',
+    sql="""
+    SELECT group_no, count(DISTINCT network) AS networks
+    FROM (
+      SELECT c.group_no, t.network, t.ip
+      FROM candidates AS c
+      JOIN traffic AS t ON t.account_no = c.account_no
+      WHERE t.ip IS NOT NULL
+      GROUP BY c.group_no, t.network, t.ip
+      HAVING count(DISTINCT t.account_no) > 1
+    )
+    GROUP BY group_no
+    """,
+    weigh=weigh,
+    examples=(
+        Example({'networks': 30}, least=6),
+        Example({'networks': 1}, most=0),
+    ),
+)

@@ -1,0 +1,47 @@
+"""One job that runs through many accounts which nobody declares to belong together."""
+
+from collections.abc import Mapping
+import math
+
+from stillwatch.evidence.kind import Conduct, Example
+
+
+def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
+    """An application needs one account; the same job over many that hide a common owner is how limits are evaded.
+
+    One bit for every doubling of the accounts, four at most (16 accounts), and none where one organisation is
+    declared by most of them.
+    """
+    if counts["owned"] >= 0.5 * counts["accounts"]:
+        return {"application": -3.0}
+    return {"application": min(4.0, math.log2(counts["accounts"]))}
+
+
+KIND = Conduct(
+    name="spread_over_accounts",
+    view="conduct",
+    claim="extraction",
+    sees="one job divided over accounts without a common declared owner",
+    technique='AML.T0021',
+    benign_causes=('unrelated users of one tool', 'accounts of a company that never filled in its organisation'),
+    explained_by=frozenset(),
+    needs=('time',),
+    statement='the job runs through {accounts} accounts; the commonest declared organisation has {owned} of them',
+    sql="""
+    SELECT g.group_no, max(g.accounts) AS accounts, coalesce(max(o.owned), 0) AS owned
+    FROM (SELECT group_no, count(*) AS accounts FROM candidates GROUP BY group_no) AS g
+    LEFT JOIN (
+      SELECT c.group_no, k.organization_id, count(*) AS owned
+      FROM candidates AS c
+      JOIN known_accounts AS k ON k.account_no = c.account_no
+      WHERE k.organization_id IS NOT NULL
+      GROUP BY c.group_no, k.organization_id
+    ) AS o ON o.group_no = g.group_no
+    GROUP BY g.group_no
+    """,
+    weigh=weigh,
+    examples=(
+        Example({'accounts': 40, 'owned': 0}, least=4),
+        Example({'accounts': 40, 'owned': 40}, most=-3),
+    ),
+)

@@ -1,0 +1,162 @@
+"""Run every kind of evidence over every candidate group: counts in SQL, bits in Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from stillwatch.engine import DuckDB
+from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
+from stillwatch.evidence.kind import TRAIT_OUTSIDERS, linkage
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one kind of evidence says of one group."""
+
+    kind: Kind
+    bits: float
+    counts: dict[str, int]
+    by_rival: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def statement(self) -> str:
+        """The observation in one sentence."""
+        return self.kind.statement.format(**self.counts)
+
+    def against(self, rival: str) -> float:
+        """Bits for the claim against one rival: none where that rival explains the observation as well."""
+        if self.by_rival:
+            return self.by_rival.get(rival, self.by_rival.get("*", 0.0))
+        return min(self.bits, 0.0) if rival in self.kind.explained_by else self.bits
+
+
+@dataclass(slots=True)
+class Weighed:
+    """All that was seen of one group: observations, and which members each link or trait hit.
+
+    members: account numbers, ascending. hits[kind]: int8 aligned with members: 1 hit, 0 not, -1 no data.
+    rates[kind]: the outsiders' rate of being hit.
+    """
+
+    members: Integers
+    observations: list[Observation] = field(default_factory=list)
+    hits: dict[str, npt.NDArray[np.int8]] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
+
+
+def clusters(accounts: Integers, values: Integers) -> int:
+    """How many clusters the accounts form that are joined by equal values (both arrays aligned, one row an edge)."""
+    if not len(accounts):
+        return 0
+    a, rows = np.unique(accounts, return_inverse=True)
+    v, columns = np.unique(values, return_inverse=True)
+    size = len(a) + len(v)
+    graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns + len(a))), (size, size))
+    return int(connected_components(graph, directed=False)[0])
+
+
+def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed]) -> None:
+    engine.create("link", f"SELECT DISTINCT account_no, value FROM ({kind.sql})")
+    known = set(engine.query("SELECT DISTINCT account_no FROM link")["account_no"].to_pylist())
+    if not known:
+        return
+    engine.create(
+        "held",
+        "SELECT c.group_no, l.value, count(*) AS members FROM candidates AS c JOIN link AS l "
+        "ON l.account_no = c.account_no GROUP BY c.group_no, l.value",
+    )
+    outside = engine.query(
+        "SELECT h.group_no, count(DISTINCT l.account_no) AS hit FROM held AS h JOIN link AS l ON l.value = h.value "
+        "LEFT JOIN candidates AS c ON c.group_no = h.group_no AND c.account_no = l.account_no "
+        "WHERE c.account_no IS NULL GROUP BY h.group_no"
+    ).to_pydict()
+    outsiders_hit = dict(zip(outside["group_no"], outside["hit"], strict=True))
+    shared = engine.query(
+        "SELECT c.group_no, c.account_no, dense_rank() OVER (ORDER BY h.value) AS value FROM candidates AS c "
+        "JOIN link AS l ON l.account_no = c.account_no "
+        "JOIN held AS h ON h.group_no = c.group_no AND h.value = l.value WHERE h.members > 1 "
+        "ORDER BY c.group_no, c.account_no, value"
+    )
+    by_group, account, value = (shared[c].to_numpy() for c in ("group_no", "account_no", "value"))
+    everyone = np.fromiter(known, np.int64)
+    for number, group in groups.items():
+        at = slice(*np.searchsorted(by_group, [number, number + 1]))
+        hit = np.unique(account[at])
+        data = np.isin(group.members, everyone)
+        outsiders = len(known) - int(data.sum())
+        if data.sum() < 2:
+            continue
+        flags = np.where(np.isin(group.members, hit), 1, np.where(data, 0, -1)).astype(np.int8)
+        joined = len(hit) - clusters(account[at], value[at])
+        _observe(group, kind, flags, joined, int(data.sum()) - 1, outsiders_hit.get(number, 0), outsiders)
+
+
+def _traits(engine: DuckDB, kind: Trait, groups: dict[int, Weighed]) -> None:
+    rows = engine.query(f"SELECT account_no, part, whole FROM ({kind.sql}) ORDER BY account_no")
+    accounts = rows["account_no"].to_numpy()
+    if len(accounts) < 2:
+        return
+    score = rows["part"].to_numpy() / rows["whole"].to_numpy()
+    for group in groups.values():
+        inside = np.isin(accounts, group.members)
+        if inside.sum() < 2 or not (~inside).any():
+            continue
+        bar = np.quantile(score[~inside], 1 - TRAIT_OUTSIDERS, method="higher")
+        hit = score > bar
+        flags = np.full(len(group.members), -1, np.int8)
+        flags[np.searchsorted(group.members, accounts[inside])] = hit[inside]
+        outsiders = int((~inside).sum())
+        # The rate is at most TRAIT_OUTSIDERS by construction; it is taken as no less, since the bar was fitted.
+        rated = max(int((hit & ~inside).sum()), int(np.ceil(TRAIT_OUTSIDERS * outsiders)))
+        _observe(group, kind, flags, int(hit[inside].sum()), int(inside.sum()), rated, outsiders)
+
+
+def _observe(
+    group: Weighed, kind: Link | Trait, flags: npt.NDArray[np.int8], joined: int, chances: int, out_hit: int, out: int
+) -> None:
+    counts = {"joined": joined, "chances": chances, "hit": int((flags == 1).sum()), "members": int((flags >= 0).sum()),
+              "outsiders_hit": out_hit, "outsiders": out}
+    group.hits[kind.name] = flags
+    group.rates[kind.name] = (out_hit + 0.5) / (out + 1.0)
+    group.observations.append(Observation(kind, linkage(joined, chances, out_hit, out), counts))
+
+
+def _conduct(engine: DuckDB, kind: Conduct, groups: dict[int, Weighed]) -> None:
+    for row in engine.query(kind.sql).to_pylist():
+        counts = {k: int(v) for k, v in row.items() if v is not None}
+        group = groups.get(counts.pop("group_no"))
+        by_rival = kind.weigh(counts) if group is not None else None
+        if group is not None and by_rival is not None:
+            bits = max(by_rival.values(), key=abs, default=0.0)
+            group.observations.append(Observation(kind, bits, counts, by_rival or {"*": 0.0}))
+
+
+def weigh(engine: DuckDB, candidates: pa.Table, silent: frozenset[str]) -> dict[int, Weighed]:
+    """Weigh every candidate group.
+
+    candidates: group_no, account_no (int64, distinct pairs); the engine also holds `group_traffic` (group_no and the
+    columns of `traffic`: the exchanges a group is judged by), `known_accounts`, `models` and `account_jobs`.
+    silent: columns without any value, whose kinds stay silent.
+    """
+    engine.register("candidates", candidates)
+    number, account = candidates["group_no"].to_numpy(), candidates["account_no"].to_numpy()
+    groups = {int(g): Weighed(np.sort(account[number == g])) for g in np.unique(number)}
+    for kind in kinds():
+        if any(column in silent for column in kind.needs):
+            continue
+        match kind:
+            case Link():
+                _links(engine, kind, groups)
+            case Trait():
+                _traits(engine, kind, groups)
+            case Conduct():
+                _conduct(engine, kind, groups)
+    return groups

@@ -1,0 +1,4 @@
+-- Where the shared passages stand: one row a passage and exchange.
+SELECT DISTINCT o.passage, o.exchange_no, o.account_no, s.accounts, s.exchanges
+FROM occurrences AS o
+JOIN shared AS s ON s.passage = o.passage

@@ -1,0 +1,145 @@
+"""Passages -> templates -> jobs -> candidate groups of accounts that carry them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from stillwatch.engine import DuckDB
+
+Integers = npt.NDArray[np.int64]
+
+# A template stands around varied payloads; five different prompts are the least that can show variation, and the same
+# count that `k` asks before text is shown.
+LEAST_PROMPTS = 5
+# Two passages belong to one template where they stand together in at least half of the exchanges of the commoner one.
+TOGETHER = 0.5
+# An account runs a job when it sends it at least twice: once may be a quotation.
+LEAST_SENT = 2
+# A job that fewer exchanges carry cannot be judged: below 20, not even a rate of nought is told from 15% (rule of
+# three, Hanley and Lippman-Hand 1983).
+LEAST_EXCHANGES = 20
+# Templates are one job where half of the rarer one's exchanges carry the commoner too, and one account in three
+# carries both: the last keeps a job that rides on a popular agent's prompt apart from the agent.
+SAME_JOB_ACCOUNTS = 1 / 3
+# Jobs form one candidate group where their accounts overlap by half (Jaccard).
+SAME_GROUP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """The recurring jobs of the traffic.
+
+    passages: job, passage. sent: job, account_no, exchanges (accounts that run it). groups: group_no, job.
+    """
+
+    passages: pa.Table
+    sent: pa.Table
+    groups: pa.Table
+
+
+def _sql(name: str) -> str:
+    return (files(__package__ or "stillwatch.workloads") / f"{name}.sql").read_text("utf-8")
+
+
+def _components(size: int, a: Integers, b: Integers) -> Integers:
+    graph = coo_matrix((np.ones(len(a), np.int8), (a, b)), (size, size))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+
+
+def _templates(engine: DuckDB) -> pa.Table:
+    """template, passage: connected components of passages that stand together."""
+    engine.create("recurring", _sql("recurring").format(least_prompts=LEAST_PROMPTS))
+    engine.create("neighbours", _sql("neighbours"))
+    passages = engine.query("SELECT passage, exchanges FROM recurring ORDER BY passage")
+    hashes, exchanges = passages["passage"].to_numpy(), passages["exchanges"].to_numpy()
+    edges = engine.query("SELECT a, b, together FROM neighbours ORDER BY a, b")
+    a = np.searchsorted(hashes, edges["a"].to_numpy())
+    b = np.searchsorted(hashes, edges["b"].to_numpy())
+    strong = edges["together"].to_numpy() >= TOGETHER * np.maximum(exchanges[a], exchanges[b])
+    labels = _components(len(hashes), a[strong], b[strong])
+    return pa.table({"template": labels, "passage": hashes})
+
+
+def _incidence(rows: Integers, columns: Integers, shape: tuple[int, int]) -> csr_matrix:
+    return csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), shape)
+
+
+def _jaccard_pairs(incidence: csr_matrix) -> tuple[Integers, Integers, npt.NDArray[np.float64], Integers]:
+    """Pairs of rows (a < b) that share a column, their Jaccard similarity, and how many columns they share."""
+    common = coo_matrix((incidence @ incidence.T))
+    upper = common.row < common.col
+    a, b, both = common.row[upper], common.col[upper], common.data[upper]
+    size = np.asarray(incidence.sum(axis=1)).ravel()
+    return a.astype(np.int64), b.astype(np.int64), both / (size[a] + size[b] - both), both.astype(np.int64)
+
+
+def _same_job(engine: DuckDB, templates: int, accounts: int) -> Integers:
+    """For every template the job that it belongs to."""
+    carriers = engine.query("SELECT DISTINCT template, account_no FROM template_traffic ORDER BY 1, 2")
+    by_account = _incidence(carriers["template"].to_numpy(), carriers["account_no"].to_numpy(), (templates, accounts))
+    together = engine.query(
+        "SELECT x.template AS a, y.template AS b, count(*) AS together FROM template_traffic AS x "
+        "JOIN template_traffic AS y ON y.exchange_no = x.exchange_no AND x.template < y.template GROUP BY a, b "
+        "ORDER BY a, b"
+    )
+    size = np.zeros(templates, np.int64)
+    counted = engine.query("SELECT template, count(*) AS exchanges FROM template_traffic GROUP BY template")
+    size[counted["template"].to_numpy()] = counted["exchanges"].to_numpy()
+    a, b = together["a"].to_numpy(), together["b"].to_numpy()
+    inside = together["together"].to_numpy() >= TOGETHER * np.minimum(size[a], size[b])
+    a, b = a[inside], b[inside]
+    both = np.asarray(by_account[a].multiply(by_account[b]).sum(axis=1)).ravel() if len(a) else np.zeros(0)
+    reach = np.asarray(by_account.sum(axis=1)).ravel()
+    near = both >= SAME_JOB_ACCOUNTS * (reach[a] + reach[b] - both)
+    return _components(templates, a[near], b[near])
+
+
+def find_jobs(engine: DuckDB) -> Jobs:
+    """Find the recurring jobs, and leave `job_traffic` (job, exchange_no, account_no) and `account_jobs` (job,
+    account_no, exchanges) in the engine."""
+    templates = _templates(engine)
+    engine.register("template_passages", templates)
+    engine.create(
+        "template_traffic",
+        "SELECT DISTINCT p.template, c.exchange_no, c.account_no FROM carried AS c "
+        "JOIN template_passages AS p ON p.passage = c.passage",
+    )
+    count = int(templates["template"].to_numpy().max(initial=-1)) + 1
+    jobs = _same_job(engine, count, engine.scalar("SELECT count(*) FROM parties"))
+    engine.register("template_jobs", pa.table({"template": np.arange(count), "job": jobs}))
+    engine.create(
+        "job_traffic",
+        "SELECT DISTINCT j.job, t.exchange_no, t.account_no FROM template_traffic AS t "
+        "JOIN template_jobs AS j ON j.template = t.template",
+    )
+    engine.create(
+        "account_jobs",
+        f"""
+        WITH sent AS (
+          SELECT job, account_no, count(*) AS exchanges FROM job_traffic GROUP BY job, account_no
+          HAVING count(*) >= {LEAST_SENT}
+        )
+        SELECT job, account_no, exchanges FROM sent WHERE job IN (
+          SELECT job FROM sent GROUP BY job HAVING count(*) >= 2 AND sum(exchanges) >= {LEAST_EXCHANGES}
+        )
+        """,
+    )
+    sent = engine.query("SELECT job, account_no, exchanges FROM account_jobs ORDER BY job, account_no")
+    passages = pa.table({"job": jobs[templates["template"].to_numpy()], "passage": templates["passage"]})
+    return Jobs(passages, sent, _groups(sent))
+
+
+def _groups(sent: pa.Table) -> pa.Table:
+    """group_no, job: jobs whose accounts overlap by half are one candidate."""
+    job, rows = np.unique(sent["job"].to_numpy(), return_inverse=True)
+    account, columns = np.unique(sent["account_no"].to_numpy(), return_inverse=True)
+    a, b, similarity, _ = _jaccard_pairs(_incidence(rows, columns, (len(job), len(account))))
+    near = similarity >= SAME_GROUP
+    return pa.table({"group_no": _components(len(job), a[near], b[near]), "job": job})
