@@ -88,12 +88,11 @@ def _against(claim: Claim, rival: RivalKind, group: Weighed) -> WeighedRival:
     by_view: dict[str, list[float]] = defaultdict(list)
     moved = []
     for seen in group.observations:
-        if seen.kind.claim != claim and rival.name not in seen.by_rival:
+        if not seen.speaks_of(claim, rival.name):
             continue
         bits = seen.against(rival.name)
-        if isinstance(seen.by_rival, dict) and seen.by_rival and rival.name not in seen.by_rival and "*" not in seen.by_rival:
-            continue
-        by_view[seen.kind.view if not seen.by_rival else f"{seen.kind.view}:{seen.kind.name}"].append(bits)
+        # Conduct is weighed by rates of its own, not by the members' links: each such kind stands for itself.
+        by_view[f"{seen.kind.view} {seen.kind.name}" if seen.by_rival else seen.kind.view].append(bits)
         moved.append((seen, bits))
     total = rival.prior_bits + sum(view_bits(bits) for bits in by_view.values())
     return WeighedRival(rival, max(FLOOR, total), tuple(moved))

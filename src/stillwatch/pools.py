@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from stillwatch.evidence import Link, Trait
 from stillwatch.evidence.weigh import Observation, Weighed
@@ -54,3 +60,60 @@ def membership(group: Weighed) -> Floats:
         odds = np.log(share) - np.log1p(-share) + run.sum(axis=0) - other.sum(axis=0)
         r = 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
     return np.asarray(r, np.float64)
+
+
+# Groups are one pool where a third of the smaller one's accounts are the other's too: strangers' groups overlap by the
+# few accounts that try everything, and one hand moves its accounts between its jobs.
+SAME_POOL = 1 / 3
+# A job is a pool's own where half of the accounts that run it are the pool's.
+OWN_JOB = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCandidates:
+    """Pools to be judged. accounts: group_no, account_no. jobs: group_no, job. Both int64 and distinct."""
+
+    accounts: pa.Table
+    jobs: pa.Table
+
+
+def merged(controlled: Mapping[int, npt.NDArray[np.int64]]) -> list[npt.NDArray[np.int64]]:
+    """Merge groups of controlled accounts that overlap; give each pool's accounts, ascending, first account first."""
+    numbers = sorted(controlled)
+    if not numbers:
+        return []
+    accounts, columns = np.unique(np.concatenate([controlled[g] for g in numbers]), return_inverse=True)
+    rows = np.repeat(np.arange(len(numbers)), [len(controlled[g]) for g in numbers])
+    incidence = csr_matrix((np.ones(len(rows), np.int64), (rows, columns)), (len(numbers), len(accounts)))
+    common = (incidence @ incidence.T).tocoo()
+    size = np.asarray(incidence.sum(axis=1)).ravel()
+    near = common.data >= SAME_POOL * np.minimum(size[common.row], size[common.col])
+    graph = csr_matrix((np.ones(int(near.sum())), (common.row[near], common.col[near])), (len(numbers), len(numbers)))
+    labels = connected_components(graph, directed=False)[1]
+    pools = [
+        np.unique(np.concatenate([controlled[numbers[i]] for i in np.flatnonzero(labels == label)]))
+        for label in np.unique(labels)
+    ]
+    return sorted(pools, key=lambda p: tuple(p))
+
+
+def with_their_jobs(pools: list[npt.NDArray[np.int64]], sent: pa.Table) -> PoolCandidates:
+    """Give each pool the jobs that are its own, and every account that runs one of them.
+
+    sent: job, account_no, exchanges. The accounts that are not yet the pool's are candidates that `membership` decides.
+    """
+    job, account = sent["job"].to_numpy(), sent["account_no"].to_numpy()
+    jobs, which = np.unique(job, return_inverse=True)
+    runners = np.bincount(which, minlength=len(jobs))
+    parts_accounts, parts_jobs = [], []
+    for number, pool in enumerate(pools):
+        inside = np.bincount(which, weights=np.isin(account, pool), minlength=len(jobs))
+        own = (inside >= 2) & (inside >= OWN_JOB * runners)
+        members = np.unique(account[own[which]])
+        parts_accounts.append(pa.table({"group_no": np.full(len(members), number), "account_no": members}))
+        parts_jobs.append(pa.table({"group_no": np.full(int(own.sum()), number), "job": jobs[own]}))
+    empty = {"group_no": pa.array([], pa.int64())}
+    return PoolCandidates(
+        pa.concat_tables([pa.table(empty | {"account_no": pa.array([], pa.int64())}), *parts_accounts]),
+        pa.concat_tables([pa.table(empty | {"job": pa.array([], pa.int64())}), *parts_jobs]),
+    )

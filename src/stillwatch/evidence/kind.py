@@ -106,18 +106,18 @@ def linkage(joined: int, chances: int, outsiders_hit: int, outsiders: int) -> fl
     joined of chances: hits among members, a first hit of each linked cluster not counted (it had nobody to join).
     outsiders_hit of outsiders: accounts outside that share a value with a member.
 
-    The ratio of two beta-binomials: under one hand the rate is anything (uniform, Laplace's rule), under the null it
-    is the outsiders' rate (Jeffreys' estimate) with innocent clumping (`CONCENTRATION`). Rates below the outsiders'
-    give negative bits.
+    The ratio of two beta-binomials. Null: the outsiders' rate (Jeffreys' estimate) with innocent clumping
+    (`CONCENTRATION`). Claim: one hand either leaves this trace (then at any rate: uniform, Laplace's rule) or takes
+    care not to (then members are hit as outsiders are), evenly likely. So the absence of a trace costs one bit at most.
     """
     if chances <= 0:
         return 0.0
     rate = (outsiders_hit + 0.5) / (outsiders + 1.0)
     null = _log2_beta_binomial(joined, chances, rate * CONCENTRATION, (1 - rate) * CONCENTRATION)
-    claim = _log2_beta_binomial(joined, chances, 1.0, 1.0)
+    trace = _log2_beta_binomial(joined, chances, 1.0, 1.0)
     if joined / chances <= rate:
-        return min(0.0, claim - null)
-    return claim - null
+        trace = min(trace, null)
+    return float(np.logaddexp2(trace, null)) - 1.0 - null
 
 
 def view_bits(bits: list[float]) -> float:

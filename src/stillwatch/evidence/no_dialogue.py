@@ -8,12 +8,13 @@ from stillwatch.evidence.kind import Conduct, Example
 def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """People and the assistants that serve them go on talking; a collector asks and leaves.
 
-    Between one bit for (all single: applications do that as well) and three against (none). A convention.
+    Between one bit for (all single: applications do that as well) and one against (none: agents talk to themselves).
+    A convention.
     """
     if counts["exchanges"] < 20:
         return None
     share = counts["single"] / counts["exchanges"]
-    return {"application": 4.0 * share - 3.0, "cohort_event": 4.0 * share - 3.0}
+    return {"application": 2.0 * share - 1.0, "cohort_event": 2.0 * share - 1.0}
 
 
 KIND = Conduct(
@@ -36,6 +37,6 @@ KIND = Conduct(
     weigh=weigh,
     examples=(
         Example({'exchanges': 1000, 'single': 1000}, least=1),
-        Example({'exchanges': 1000, 'single': 100}, most=-2),
+        Example({'exchanges': 1000, 'single': 100}, most=-0.5),
     ),
 )

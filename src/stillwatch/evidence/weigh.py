@@ -31,6 +31,12 @@ class Observation:
         """The observation in one sentence."""
         return self.kind.statement.format(**self.counts)
 
+    def speaks_of(self, claim: str, rival: str) -> bool:
+        """Whether the observation moves the odds of a claim against a rival at all."""
+        if self.by_rival:
+            return rival in self.by_rival or ("*" in self.by_rival and self.kind.claim == claim)
+        return self.kind.claim == claim
+
     def against(self, rival: str) -> float:
         """Bits for the claim against one rival: none where that rival explains the observation as well."""
         if self.by_rival:

@@ -1,0 +1,240 @@
+"""The campaigns of February 2026, after Anthropic's disclosure of that month, with the names of those behind them left
+out, and MITRE ATLAS case study AML.CS0056.
+
+What was disclosed: some 24,000 accounts and 16 million exchanges in three campaigns of 150 thousand, 3.4 million and
+13 million exchanges.
+(A) asked for reasoning, graded against rubrics and reworded sensitive questions; synchronised traffic, identical
+patterns, shared payment methods, coordinated timing, load balanced.
+(B) agentic reasoning, tool use, coding and computer use over hundreds of accounts and several access paths.
+(C) agentic coding and tool orchestration through proxy networks that run over 20,000 accounts at once, replace what is
+banned and mix extraction with unrelated customers' requests; it turned half of its traffic to a new model within a day.
+
+Assumed here, since it was not said: accounts by campaign (250, 950 and 22,800 of 24,000), starts and lengths, how often
+members share a card, phone, device or mail domain (below half throughout), how many are banned, and that 3% of the
+largest pool are stolen keys (AML.T0012, valid accounts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.simulate.accounts import DAYS, MICROSECONDS_A_DAY, Account, close, share_some
+from stillwatch.simulate.background import Public, own_system, weight
+from stillwatch.simulate.rhythm import ALWAYS, EVENING, Rows, gaps
+from stillwatch.simulate.streams import Stream, Streams
+
+FULL_EXCHANGES = 16_550_000
+FULL_ACCOUNTS = 24_000
+LEAST_ACCOUNTS, LEAST_EXCHANGES = 8, 400
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One campaign as disclosed or assumed."""
+
+    name: str
+    population: str
+    exchanges: int
+    accounts: int
+    start: tuple[float, float]  # days, drawn between
+    length: tuple[float, float]
+    intents: tuple[str, ...]
+    turns: float
+    balanced: bool  # requests dealt out in turn, against at random by capacity
+    spread: float  # of members' capacities (of the logarithm)
+    runs: float  # dispatch in bursts of this many hours; 0 flows on
+    cards: float  # share of members whose card another member has
+    exits: float  # exits for each account
+    banned: float
+    stolen: float = 0.0
+    customers: float = 0.0  # share of members that carry unrelated customers too
+    turns_to_new: float = 0.0  # of requests, within a day of a release
+    handed_over: float = 0.0  # of conversations, continued in another account
+
+
+FEBRUARY_2026 = (
+    Plan("campaign-a", "reasoning_pool", 150_000, 250, (10, 16), (26, 32), ("reasoning", "grading", "rewording"), 1.2, True, 0.15, 5.0, 0.5, 0.25, 0.08),
+    Plan("campaign-b", "agentic_pool", 3_400_000, 950, (4, 9), (40, 48), ("reasoning", "tool_use", "coding", "computer_use", "reasoning"), 2.5, False, 0.6, 11.0, 0.35, 0.4, 0.12, handed_over=0.1),
+    Plan("campaign-c", "proxy_pool", 13_000_000, 22_800, (0, 3), (54, 57), ("coding", "tool_use", "coding", "reasoning", "tool_use", "generation", "coding", "grading"), 2.5, False, 1.1, 0.0, 0.3, 0.4, 0.22, stolen=0.03, customers=0.4, turns_to_new=0.5, handed_over=0.15),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Campaign:
+    """A campaign in a world: its streams, one an account, with capacity and life."""
+
+    plan: Plan
+    exchanges: int
+    streams: list[Stream]
+    jobs: list[list[int]]
+    start: float
+    end: float
+
+
+def sizes(exchanges: int) -> list[tuple[int, int]]:
+    """Exchanges and accounts of each campaign where all have `exchanges` together."""
+    wanted = [max(LEAST_EXCHANGES, round(exchanges * p.exchanges / FULL_EXCHANGES)) for p in FEBRUARY_2026]
+    wanted[-1] += exchanges - sum(wanted)
+    return [(n, max(LEAST_ACCOUNTS, round(p.accounts * exchanges / FULL_EXCHANGES))) for n, p in zip(wanted, FEBRUARY_2026, strict=True)]
+
+
+def recruit(s: Streams, p: Public, plan: Plan, number: int, exchanges: int, accounts: int) -> Campaign:
+    """Make a campaign's jobs and accounts."""
+    r = s.r
+    start = r.uniform(*plan.start)
+    end = min(start + r.uniform(*plan.length), DAYS - 0.5)
+    jobs = [s.job(intent, r.randint(6, 12), chinese=r.random() < 0.25) for intent in plan.intents]
+    jobs[-1] = jobs[-1] + r.sample(p.pipelines, 1)  # open pipelines serve campaigns as they serve everybody
+    campaign = Campaign(plan, exchanges, [], jobs, start, end)
+    exits = [r.choice(p.vpn) if r.random() < 0.25 else s.addresses.either() for _ in range(max(4, round(accounts * plan.exits)))]
+    stolen = round(accounts * plan.stolen)
+    for account in _victims(s, stolen):
+        key = s.register.identifier("key_") if r.random() < 0.6 else account.key
+        begin = r.uniform(start, start + (end - start) * 0.7)
+        _enlist(s, campaign, number, account, exits, (begin, min(end, begin + r.uniform(5, 25))), key)
+    members = _members(s, campaign, accounts - stolen)
+    _bind(s, plan, members)
+    for account in members:
+        first = max(start, account.created + 0.02)
+        _enlist(s, campaign, number, account, exits, (first, end), account.key)
+        if r.random() < plan.customers:
+            _customers(s, p, account, campaign.streams[-1])
+    return campaign
+
+
+def _victims(s: Streams, count: int) -> list[Account]:
+    """Aged honest holders with traffic of their own."""
+    fit = [x.account for x in s.streams if x.account.population in ("developer", "small_company", "framework_app", "person")]
+    old = [a for a in fit if a.created < -30 and a.closed is None]
+    chosen = s.r.sample(old, min(count, len(old)))
+    for account in chosen:
+        account.role = "victim"
+    return chosen
+
+
+def _members(s: Streams, campaign: Campaign, count: int) -> list[Account]:
+    """Accounts signed up in bursts, some of them replacing what was banned."""
+    r, plan = s.r, campaign.plan
+    replaced = min(round(count * plan.banned), count - 2)
+    first = count - replaced
+    # a burst of sign-ups for every nine accounts or so; when bursts fall follows everybody's ages
+    bursts = [s.register.age() for _ in range(max(2, first // 9))]
+    members = []
+    for k in range(first):
+        created = r.choice(bursts) + r.uniform(0, 0.25)
+        created = min(created, campaign.end - 12) if k >= 2 else min(created, campaign.start)
+        members.append(s.register.add(plan.population, role="member", created=created))
+    for gone in r.sample(members, replaced):
+        begin = max(gone.created, campaign.start)
+        when = begin + r.uniform(0.25, 0.9) * (campaign.end - begin)
+        close(gone, when, "banned")
+        members.append(s.register.add(plan.population, role="member", created=when + r.uniform(0.05, 0.9)))
+    return members
+
+
+def _bind(s: Streams, plan: Plan, members: list[Account]) -> None:
+    """What one hand leaves: some share a card, a phone, a device, or a mail domain of the pool's own."""
+    r, new = s.r, s.register.identifier
+    share_some(r, members, "payment", plan.cards, (3, 8), new)
+    share_some(r, members, "phone", 0.15, (2, 5), new)
+    share_some(r, members, "device", 0.2, (2, 6), new)
+    share_some(r, members, "email_domain", 0.25, (4, 12), s.register.new_domain)
+
+
+def _enlist(
+    s: Streams, campaign: Campaign, number: int, account: Account, exits: list[int], life: tuple[float, float], key: str
+) -> None:
+    r, plan = s.r, campaign.plan
+    chosen = r.sample(range(len(campaign.jobs)), min(r.randint(1, 3), len(campaign.jobs)))
+    wordings = [w for j in chosen for w in r.sample(campaign.jobs[j], min(len(campaign.jobs[j]), r.randint(2, 5)))]
+    own = r.random() < 0.2  # some members come from addresses that nobody else has
+    addresses = [s.addresses.either() for _ in range(3)] if own else r.sample(exits, min(len(exits), r.randint(2, 6)))
+    stream = Stream(
+        account=account, key=key, wordings=wordings, addresses=addresses, weight=r.lognormvariate(0, plan.spread),
+        campaign=number, start=life[0], end=life[1], profile=ALWAYS, turns=plan.turns, gap=15.0, hold=0.2, new_model_share=plan.turns_to_new,
+    )  # fmt: skip
+    campaign.streams.append(s.add(stream))
+
+
+def _customers(s: Streams, p: Public, account: Account, member: Stream) -> None:
+    """A pool's ordinary customers, relayed through the same account from the pool's exits."""
+    r = s.r
+    for _ in range(r.randint(1, 3)):
+        wordings = [s.plain] if r.random() < 0.5 else [s.wording("", "", own_system(s), tools=r.choice((0, 0, 1, 2)))]
+        s.add(
+            Stream(
+                account=account, key=account.key, wordings=wordings, addresses=member.addresses, weight=weight(s, 1.0), start=member.start,
+                end=member.end, profile=EVENING, turns=r.choice((1.0, 2.0, 5.0)), busy=r.randint(3, 40), hold=0.2,
+            )
+        )  # fmt: skip
+
+
+def dispatch(rng: np.random.Generator, campaign: Campaign, first_stream: int, first_conversation: int) -> Rows:
+    """Deal a campaign's requests out among its accounts: when, through whom, in which conversation."""
+    plan, n = campaign.plan, campaign.exchanges
+    opens = rng.random(n) * plan.turns < 1.0
+    opens[0] = True
+    at = np.arange(n)
+    turn = at - np.maximum.accumulate(np.where(opens, at, 0))
+    conversation = np.cumsum(opens) - 1
+    when = _dispatch_times(rng, campaign, int(opens.sum()))
+    dealer = _Dealer(rng, campaign)
+    owner = dealer.deal(when)
+    time = when[conversation] + gaps(rng, turn, np.full(n, 15.0)) / MICROSECONDS_A_DAY
+    origin = owner[conversation]
+    stream = origin.copy()
+    moving = (rng.random(int(opens.sum())) < plan.handed_over)[conversation] & (turn > 0)
+    stream[moving] = dealer.deal(time[moving])
+    # a conversation that outlasts its account's life goes on elsewhere
+    late = time > dealer.end[stream]
+    stream[late] = dealer.deal(time[late])
+    micro = (np.clip(time, 0.0, DAYS - 1e-6) * MICROSECONDS_A_DAY).astype(np.int64)
+    numbers = [(x + first_stream).astype(np.int32) for x in (stream, origin)]
+    return Rows(micro, numbers[0], numbers[1], conversation + first_conversation, turn.astype(np.int32))
+
+
+def _dispatch_times(rng: np.random.Generator, campaign: Campaign, count: int) -> npt.NDArray[np.float64]:
+    """Opening times in days: probing for a twentieth of the time, then a plateau; in bursts where the plan has them."""
+    start, span = campaign.start, campaign.end - campaign.start
+    u = rng.random(count)
+    when = start + span * np.where(u < 0.01, u * 5.0, 0.05 + (u - 0.01) / 0.99 * 0.95)
+    if campaign.plan.runs:
+        # one run a day, beginning at the day's own hour
+        day = np.floor(when)
+        begin = ((day * 12.9898) % 7.13) / 24.0 + 0.1
+        when = np.maximum(start, day + begin + (when - day) * campaign.plan.runs / 24.0)
+    return np.sort(np.minimum(when, campaign.end))
+
+
+class _Dealer:
+    """Deals requests to the accounts that are alive, in turn or by capacity."""
+
+    def __init__(self, rng: np.random.Generator, campaign: Campaign) -> None:
+        self._rng = rng
+        self._balanced = campaign.plan.balanced
+        self._start = np.array([x.start for x in campaign.streams])
+        self.end = np.array([x.end for x in campaign.streams])
+        self._weight = np.array([x.weight for x in campaign.streams])
+
+    def deal(self, when: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """A stream for each time; times are handled in bins of three hours (a pool notices a loss about that fast)."""
+        out = np.zeros(len(when), np.int64)
+        bins = np.floor(when * 8).astype(np.int64)
+        order = np.argsort(bins, kind="stable")
+        cuts = np.flatnonzero(np.diff(bins[order])) + 1
+        for rows in np.split(order, cuts):
+            if not len(rows):
+                continue
+            moment = float(when[rows].mean())
+            alive = np.flatnonzero((self._start <= moment) & (self.end > moment))
+            if not len(alive):
+                alive = np.array([int(np.argmin(np.abs(self._start - moment)))])
+            if self._balanced:
+                out[rows] = alive[(np.arange(len(rows)) + int(bins[rows[0]])) % len(alive)]
+            else:
+                ends = np.cumsum(self._weight[alive])
+                out[rows] = alive[np.searchsorted(ends, self._rng.random(len(rows)) * ends[-1], side="right")]
+        return out

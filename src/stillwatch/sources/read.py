@@ -1,0 +1,88 @@
+"""Traffic files as batches of exchanges, streamed in file order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from stillwatch.errors import InputError
+from stillwatch.sources import canonical, conform, lines, times
+from stillwatch.sources.conform import EXCHANGE_COLUMNS, Faults
+from stillwatch.sources.discover import Inputs, TrafficFile
+from stillwatch.sources.formats import FORMATS
+from stillwatch.sources.join import Joined
+from stillwatch.sources.lines import DamagedFile
+from stillwatch.sources.mapping import Chosen, choose
+from stillwatch.sources.rejects import Rejects
+from stillwatch.tables import EXCHANGES
+
+# Typed columns of one stretch of a file, before records without a required value are set aside.
+Stretch = tuple[dict[str, pa.Array], int, Faults]
+
+
+def read(
+    inputs: Inputs,
+    *,
+    rejects: Rejects,
+    join: Sequence[Path] = (),
+    mapping: Path | None = None,
+    batch_rows: int = 16_384,
+) -> Iterator[pa.RecordBatch]:
+    """Batches of exactly the exchanges schema, files in the order of their paths, records in file order.
+
+    A batch holds at most `batch_rows` records and about 64 MiB of text. Raises InputError for an unusable mapping or
+    join file, and at the end where not one record was usable.
+    """
+    chosen = choose(mapping)
+    joined = Joined(join, chosen, rejects) if join else None
+    usable = 0
+    try:
+        for file in inputs.traffic:
+            for columns, size, faults in _stretches(file, chosen, rejects, batch_rows):
+                _partitioned(file, columns, size, faults)
+                if joined is not None:
+                    joined.fill(columns, size)
+                batch = conform.settle(columns, EXCHANGES, size, faults)
+                usable += batch.num_rows
+                if batch.num_rows:
+                    yield batch
+        if joined is not None:
+            joined.report()
+    finally:
+        if joined is not None:
+            joined.close()
+    if not usable:
+        most = max(rejects.by_reason, key=lambda reason: rejects.by_reason[reason], default="no records")
+        raise InputError(f"no usable record in {len(inputs.traffic):,} file(s) of traffic; most often: {most}")
+
+
+def _stretches(file: TrafficFile, chosen: Chosen, rejects: Rejects, batch_rows: int) -> Iterator[Stretch]:
+    if file.parquet:
+        yield from _parquet(file, rejects, batch_rows)
+        return
+    rows = FORMATS[file.format].rows(lines.records(file.path, rejects), chosen, rejects)
+    for part in canonical.together(rows, batch_rows):
+        faults = Faults(rejects, lambda index, part=part: part[index].place)  # type: ignore[misc]
+        yield conform.from_rows([r.value for r in part], EXCHANGES, times.TRAFFIC, faults), len(part), faults
+
+
+def _parquet(file: TrafficFile, rejects: Rejects, batch_rows: int) -> Iterator[Stretch]:
+    try:
+        for start, batch in canonical.parquet_batches(file.path, EXCHANGES.names, batch_rows):
+            faults = Faults(rejects, lambda index, start=start: f"{file.path} row {start + index + 1}")  # type: ignore[misc]
+            columns = {
+                name: conform.from_arrow(batch.column(i), EXCHANGE_COLUMNS[name], times.TRAFFIC, faults)
+                for i, name in enumerate(batch.schema.names)
+            }
+            yield columns, batch.num_rows, faults
+    except DamagedFile as damage:
+        rejects.add(str(file.path), str(damage), file=True)
+
+
+def _partitioned(file: TrafficFile, columns: dict[str, pa.Array], size: int, faults: Faults) -> None:
+    """Columns that the file's folders name fill what the file itself leaves empty."""
+    for name, value in file.partitions:
+        filled = conform.from_values([value] * size, EXCHANGE_COLUMNS[name], times.TRAFFIC, faults)
+        columns[name] = columns[name].fill_null(filled) if name in columns else filled
