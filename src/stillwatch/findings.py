@@ -28,8 +28,10 @@ class Evidence(_Part):
     subject: str = Field(description="the id of the account, exchange, pool, workload or campaign it speaks about")
     claim: Literal["one_hand", "extraction", "unsanctioned", "membership", "holder_takes_part"]
     kind: str = Field(description="the kind of evidence, as in the reference")
-    view: str = Field(description="identity, registration, infrastructure, handover, timing, partition, content, "
-                      "adaptation, conduct or standing")
+    view: str = Field(
+        description="identity, registration, infrastructure, handover, timing, partition, content, "
+        "adaptation, conduct or standing"
+    )
     bits: float = Field(description="log2 of how much likelier the observation is under the claim than without it")
     statement: str = Field(description="the observation in one sentence")
     technique: str | None = Field(default=None, description="MITRE ATLAS technique")
@@ -41,7 +43,9 @@ class Rival(_Part):
     """Another explanation that was weighed against a factor's claim."""
 
     name: str = Field(description="popular_artefact, one_organisation, cohort_event, reseller, evaluation, chance, …")
-    bits: float = Field(description="log2 odds of the claim against this rival; negative where the rival explains better")
+    bits: float = Field(
+        description="log2 odds of the claim against this rival; negative where the rival explains better"
+    )
     reason: str
 
 

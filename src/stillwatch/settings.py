@@ -12,16 +12,25 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 class Settings(BaseSettings):
     """What a scan can be told; the effective values are written into every result."""
 
-    model_config = SettingsConfigDict(env_prefix="STILLWATCH_", toml_file="stillwatch.toml", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="STILLWATCH_", toml_file="stillwatch.toml", extra="forbid", frozen=True
+    )
 
-    memory_limit: str = Field("4GB", description="memory that the engine may use before it spills to disk, e.g. 4GB",
-                              pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$")
-    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256,
-                         description="cores to use; by default all")
+    memory_limit: str = Field(
+        "4GB",
+        description="memory that the engine may use before it spills to disk, e.g. 4GB",
+        pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$",
+    )
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="cores to use; by default all"
+    )
     k: int = Field(5, ge=2, le=1000, description="parties that must share a passage before its text is shown")
     batch_rows: int = Field(16_384, ge=1, le=1_000_000, description="exchanges a batch")
-    sketch_key_file: Path | None = Field(None, description="file with the secret key of the sketch; without it a "
-                                         "published key is used, so that a one-off scan can be repeated")
+    sketch_key_file: Path | None = Field(
+        None,
+        description="file with the secret key of the sketch; without it a "
+        "published key is used, so that a one-off scan can be repeated",
+    )
     work_dir: Path | None = Field(None, description="folder for intermediate files; by default beside the output")
 
     @classmethod

@@ -182,3 +182,93 @@ ENRICHED = Table(
         Column("status", pa.string(), "as in exchanges"),
     ),
 )
+
+OUT_ACCOUNTS = Table(
+    "accounts (result)",
+    "Every account seen in traffic or in the accounts file, and what was found of it. Accused: probability 0.5 and more.",
+    (
+        Column("account_id", pa.string(), "the account", required=True),
+        Column("probability", pa.float64(), "that it (or, for a victim, its holder) takes part in any campaign"),
+        Column("verdict", pa.string(), "member, victim, cleared, undetermined or none"),
+        Column("pool_id", pa.string(), "the pool of its strongest membership"),
+        Column("campaign_id", pa.string(), "the campaign of its strongest membership"),
+    ),
+)
+OUT_MEMBERSHIPS = Table(
+    "memberships (result)",
+    "Who takes part in what, down to the key; an account may have several rows.",
+    (
+        Column("account_id", pa.string(), "the account", required=True),
+        Column("key_id", pa.string(), "the key that sent the exchanges; null where traffic names none"),
+        Column("pool_id", pa.string(), "the pool"),
+        Column("workload_id", pa.string(), "the workload"),
+        Column("campaign_id", pa.string(), "the campaign"),
+        Column("probability", pa.float64(), "that the holder takes part"),
+    ),
+)
+OUT_EXCHANGES = Table(
+    "exchanges (result)",
+    "Exchanges that belong to a workload of a campaign, in folders by day.",
+    (
+        Column("exchange_id", pa.string(), "the exchange", required=True),
+        Column("time", TIMESTAMP, "as in exchanges"),
+        Column("workload_id", pa.string(), "the workload"),
+        Column("campaign_id", pa.string(), "the campaign"),
+        Column("probability", pa.float64(), "that it belongs to the campaign"),
+    ),
+)
+OUT_POOLS = Table(
+    "pools (result)",
+    "Accounts under common control.",
+    (
+        Column("pool_id", pa.string(), "the pool", required=True),
+        Column("campaign_id", pa.string(), "the campaign it serves; null where it was cleared or left open"),
+        Column("accounts", pa.int64(), "how many accounts"),
+        Column("probability", pa.float64(), "that one hand runs them"),
+    ),
+)
+OUT_WORKLOADS = Table(
+    "workloads (result)",
+    "Bodies of exchanges doing one job.",
+    (
+        Column("workload_id", pa.string(), "the workload", required=True),
+        Column("campaign_id", pa.string(), "the campaign it is part of; null where it was cleared or left open"),
+        Column("title", pa.string(), "a short name made from its intent"),
+        Column("accounts", pa.int64(), "accounts that run it"),
+        Column("exchanges", pa.int64(), "exchanges that carry it"),
+    ),
+)
+OUT_CAMPAIGNS = Table(
+    "campaigns (result)",
+    "Workloads run through pools, judged to be distillation that nobody sanctioned.",
+    (
+        Column("campaign_id", pa.string(), "the campaign", required=True),
+        Column("probability", pa.float64(), "the product of the three factors"),
+        Column("one_hand", pa.float64(), "P(one hand)"),
+        Column("extraction", pa.float64(), "P(extraction | one hand)"),
+        Column("unsanctioned", pa.float64(), "P(unsanctioned | both)"),
+        Column("accounts", pa.int64(), "members, victims not counted"),
+        Column("victims", pa.int64(), "holders of stolen keys"),
+        Column("exchanges", pa.int64(), "exchanges that belong to it"),
+        Column("output_tokens", pa.int64(), "tokens that they collected"),
+        Column("first", TIMESTAMP, "its first exchange"),
+        Column("last", TIMESTAMP, "its last exchange"),
+    ),
+)
+OUT_EVIDENCE = Table(
+    "evidence (result)",
+    "Every observation for or against a claim.",
+    (
+        Column("evidence_id", pa.string(), "the observation", required=True),
+        Column("subject", pa.string(), "the account, pool, workload or campaign that it speaks of"),
+        Column("claim", pa.string(), "one_hand, extraction, unsanctioned, membership or holder_takes_part"),
+        Column("kind", pa.string(), "the kind of evidence"),
+        Column("bits", pa.float64(), "log2 of how much likelier it is under the claim"),
+        Column("statement", pa.string(), "the observation in a sentence"),
+        Column("rows", pa.list_(pa.string()), "ids behind it, a sample"),
+    ),
+)
+INPUT_TABLES = (EXCHANGES, ACCOUNTS, ACCOUNT_EVENTS, MODELS)
+OUTPUT_TABLES = (
+    OUT_ACCOUNTS, OUT_MEMBERSHIPS, OUT_EXCHANGES, OUT_POOLS, OUT_WORKLOADS, OUT_CAMPAIGNS, OUT_EVIDENCE,
+)

@@ -107,14 +107,25 @@ def test_optional_values_that_would_be_damaged_are_left_empty_with_one_remark_ea
     assert all(r[k] is None for r in result.rows for k in given)
     assert len(result.warnings) == len(given)
     assert any(w.startswith("temperature left empty (wrong type): 3 times, first at ") for w in result.warnings)
-    columns = {**BARE, "messages": [2.5, 2.0], "n": [-1, 1], "temperature": [float("nan"), 1.0], "max_tokens": [2**40, 5]}
+    columns = {
+        **BARE,
+        "messages": [2.5, 2.0],
+        "n": [-1, 1],
+        "temperature": [float("nan"), 1.0],
+        "max_tokens": [2**40, 5],
+    }
+    columns["input_tokens"] = pa.array([1, 2]).cast(pa.decimal128(20, 0))
     rows = scan(table("t.parquet", columns)).rows
+    assert [r["input_tokens"] for r in rows] == [1, 2]
     assert [(r["messages"], r["n"], r["temperature"], r["max_tokens"]) for r in rows] == [(None,) * 4, (2, 1, 1.0, 5)]
 
 
 def test_empty_identifiers_are_missing_and_empty_prompts_are_prompts(scan, write, table):
     empty = {"key_id": "", "ip": "", "prompt": "", "response": ""}
-    for path in (write("t.jsonl", [{**CANONICAL, **empty}]), table("t.parquet", {k: [v] for k, v in {**CANONICAL, **empty}.items()})):
+    for path in (
+        write("t.jsonl", [{**CANONICAL, **empty}]),
+        table("t.parquet", {k: [v] for k, v in {**CANONICAL, **empty}.items()}),
+    ):
         row = scan(path).row
         assert (row["key_id"], row["ip"], row["prompt"], row["response"]) == (None, None, "", "")
     assert scan(write("t.jsonl", [{**CANONICAL, "account_id": ""}])).reasons == {"no account_id": 1}
@@ -163,7 +174,11 @@ def test_batches_are_bounded_by_text_too(table, tmp_path):
 def test_one_long_prompt_many_times_does_not_swell(table):
     # 3,000 copies of one prompt of 100 KB are 100 KB in the file and 300 MB unpacked
     count = 3_000
-    columns = {"exchange_id": [str(i) for i in range(count)], "time": [1_770_000_000] * count, "account_id": ["a"] * count}
+    columns = {
+        "exchange_id": [str(i) for i in range(count)],
+        "time": [1_770_000_000] * count,
+        "account_id": ["a"] * count,
+    }
     path = table("t.parquet", {**columns, "prompt": pa.array(["x" * 100_000] * count, pa.large_string())})
     assert path.stat().st_size < 1_000_000
     before = pa.total_allocated_bytes()

@@ -68,18 +68,18 @@ def test_address_agent_and_end_user_fall_back(scan, write):
 
 
 @pytest.mark.parametrize(
-    ("code", "name", "guardrail", "status"),
+    ("error", "guardrail", "status"),
     [
-        ("429", "RateLimitError", "not_run", "rate_limited"),
-        ("400", "ContentPolicyViolationError", "not_run", "blocked"),
-        ("400", "BadRequestError", "guardrail_intervened", "blocked"),
-        ("500", "InternalServerError", "not_run", "error"),
-        ("", "", "not_run", "error"),
+        (("429", "RateLimitError"), "not_run", "rate_limited"),
+        (("400", "ContentPolicyViolationError"), "not_run", "blocked"),
+        (("400", "BadRequestError"), "guardrail_intervened", "blocked"),
+        (("500", "InternalServerError"), "not_run", "error"),
+        (("", ""), "not_run", "error"),
     ],
 )
-def test_failures(scan, write, code, name, guardrail, status):
+def test_failures(scan, write, error, guardrail, status):
     record = changed(status="failure", response=None, status_fields__guardrail_status=guardrail)
-    record["error_information"] = {"error_code": code, "error_class": name}
+    record["error_information"] = dict(zip(("error_code", "error_class"), error, strict=True))
     row = scan(write("t.jsonl", [record])).row
     assert (row["status"], row["response"]) == (status, None)
 
@@ -92,7 +92,9 @@ def test_successes_that_gave_nothing(scan, write, reason, status):
 
 
 def test_redacted_text_is_no_text(scan, write):
-    record = changed(messages=[{"role": "user", "content": "redacted-by-litellm"}], response={"text": "redacted-by-litellm"})
+    record = changed(
+        messages=[{"role": "user", "content": "redacted-by-litellm"}], response={"text": "redacted-by-litellm"}
+    )
     row = scan(write("t.jsonl", [record])).row
     assert (row["prompt"], row["response"], row["history_hashes"], row["messages"]) == (None, None, None, 1)
 
@@ -134,7 +136,9 @@ def test_prefixes_of_a_conversation_are_found_again_in_its_continuation(scan, wr
     same_in_parts["messages"][2]["content"] = [{"type": "text", "text": "hello"}]
     other_role = changed(id="c4")
     other_role["messages"][3]["role"] = "user"
-    short, long, parts, other = (r["history_hashes"] for r in scan(write("t.jsonl", [LITELLM, longer, same_in_parts, other_role])).rows)
+    short, long, parts, other = (
+        r["history_hashes"] for r in scan(write("t.jsonl", [LITELLM, longer, same_in_parts, other_role])).rows
+    )
     assert long[:5] == short
     assert parts == short
     assert other[:3] == short[:3]

@@ -42,8 +42,15 @@ def _integers(batch: pa.RecordBatch) -> dict[str, pa.Array]:
     """Numbers as int64 (temperature in thousandths, booleans as 0 and 1): floats do not enter SQL."""
     columns = {
         name: batch.column(name).cast(pa.int64())
-        for name in ("messages", "max_tokens", "reasoning_budget", "n", "input_tokens", "output_tokens",
-                     "reasoning_tokens")
+        for name in (
+            "messages",
+            "max_tokens",
+            "reasoning_budget",
+            "n",
+            "input_tokens",
+            "output_tokens",
+            "reasoning_tokens",
+        )
     }
     scaled = pc.round(pc.multiply(batch.column("temperature"), 1000.0))
     finite = pc.and_(pc.is_finite(scaled), pc.less(pc.abs(scaled), 1e9))
@@ -71,7 +78,17 @@ def enrich(batch: pa.RecordBatch, first_no: int, gear: Gear) -> pa.RecordBatch:
         columns[f"{part}_bytes"] = pc.binary_length(batch.column(part)).cast(pa.int64())
     columns["capped"] = pa.array(capped.astype(np.int64))
     columns["tools_hash"] = hashed(pc.binary_join(batch.column("tools"), "\n"), gear)
-    for name in ("exchange_id", "account_id", "key_id", "end_user_id", "conversation_id", "access_path", "user_agent",
-                 "tls_fingerprint", "model", "status"):
+    for name in (
+        "exchange_id",
+        "account_id",
+        "key_id",
+        "end_user_id",
+        "conversation_id",
+        "access_path",
+        "user_agent",
+        "tls_fingerprint",
+        "model",
+        "status",
+    ):
         columns[name] = batch.column(name)
     return pa.RecordBatch.from_arrays([columns[c] for c in ENRICHED.names], schema=ENRICHED.schema)

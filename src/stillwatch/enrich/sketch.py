@@ -50,8 +50,10 @@ class Gear:
     def from_key(key: bytes = PUBLISHED_KEY) -> Gear:
         """Derive the tables from a key of any length with BLAKE2b; the same key gives the same passages."""
         words = np.frombuffer(
-            b"".join(hashlib.blake2b(bytes([i]), digest_size=64, key=key[:64], person=b"stillwatch-gear").digest()[:8]
-                     for i in range(256)),
+            b"".join(
+                hashlib.blake2b(bytes([i]), digest_size=64, key=key[:64], person=b"stillwatch-gear").digest()[:8]
+                for i in range(256)
+            ),
             dtype="<u8",
         ).astype(np.uint64)
         whiten = hashlib.blake2b(b"", digest_size=8, key=key[:64], person=b"stillwatch-mix").digest()

@@ -7,10 +7,10 @@ KIND = Link(
     view="handover",
     claim="one_hand",
     sees="a conversation that goes on in another account",
-    technique='AML.T0012',
-    benign_causes=('a team that shares its chats', 'a public agent that replays one demonstration'),
-    explained_by=frozenset({'popular_artefact', 'one_organisation'}),
-    needs=('history_hashes',),
+    technique="AML.T0012",
+    benign_causes=("a team that shares its chats", "a public agent that replays one demonstration"),
+    explained_by=frozenset({"popular_artefact", "one_organisation"}),
+    needs=("history_hashes",),
     statement="{hit} of {members} accounts share a conversation with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, CAST(history AS VARCHAR) AS value FROM traffic WHERE history IS NOT NULL

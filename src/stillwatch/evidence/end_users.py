@@ -21,11 +21,11 @@ KIND = Conduct(
     view="conduct",
     claim="extraction",
     sees="exchanges that name the account's own end users",
-    technique='AML.T0024.002',
-    benign_causes=('an application that serves the public',),
+    technique="AML.T0024.002",
+    benign_causes=("an application that serves the public",),
     explained_by=frozenset(),
-    needs=('end_user_id',),
-    statement='{passed_on} of {exchanges} exchanges name an end user, {end_users} different ones',
+    needs=("end_user_id",),
+    statement="{passed_on} of {exchanges} exchanges name an end user, {end_users} different ones",
     sql="""
     SELECT group_no, count(*) AS exchanges, count(end_user_id) AS passed_on, count(DISTINCT end_user_id) AS end_users
     FROM group_traffic
@@ -33,7 +33,7 @@ KIND = Conduct(
     """,
     weigh=weigh,
     examples=(
-        Example({'exchanges': 1000, 'passed_on': 980, 'end_users': 300}, most=-6),
-        Example({'exchanges': 1000, 'passed_on': 900, 'end_users': 12}, most=-6),
+        Example({"exchanges": 1000, "passed_on": 980, "end_users": 300}, most=-6),
+        Example({"exchanges": 1000, "passed_on": 900, "end_users": 12}, most=-6),
     ),
 )

@@ -7,10 +7,10 @@ KIND = Link(
     view="timing",
     claim="one_hand",
     sees="the same ten minutes in which accounts first sent",
-    technique='AML.T0008.005',
-    benign_causes=('a workshop', 'a log that begins for everyone at once'),
-    explained_by=frozenset({'cohort_event', 'reseller', 'one_organisation'}),
-    needs=('time',),
+    technique="AML.T0008.005",
+    benign_causes=("a workshop", "a log that begins for everyone at once"),
+    explained_by=frozenset({"cohort_event", "reseller", "one_organisation"}),
+    needs=("time",),
     statement="{hit} of {members} accounts share the ten minutes in which they first sent with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, CAST(min(bin) AS VARCHAR) AS value FROM traffic GROUP BY account_no

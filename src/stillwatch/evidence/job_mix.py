@@ -7,10 +7,10 @@ KIND = Link(
     view="content",
     claim="one_hand",
     sees="the same combination of recurring jobs on several accounts",
-    technique='AML.T0024.002',
-    benign_causes=('one open pipeline that has several steps', 'one application with several features'),
-    explained_by=frozenset({'popular_artefact', 'cohort_event', 'reseller', 'one_organisation'}),
-    needs=('prompt',),
+    technique="AML.T0024.002",
+    benign_causes=("one open pipeline that has several steps", "one application with several features"),
+    explained_by=frozenset({"popular_artefact", "cohort_event", "reseller", "one_organisation"}),
+    needs=("prompt",),
     statement="{hit} of {members} accounts share a combination of recurring jobs with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, CAST(a AS VARCHAR) || ' ' || CAST(b AS VARCHAR) AS value

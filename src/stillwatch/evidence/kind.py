@@ -22,8 +22,16 @@ import numpy as np
 from scipy.special import betaln, gammaln
 
 View = Literal[
-    "identity", "registration", "infrastructure", "handover", "timing", "partition", "content", "adaptation",
-    "conduct", "standing",
+    "identity",
+    "registration",
+    "infrastructure",
+    "handover",
+    "timing",
+    "partition",
+    "content",
+    "adaptation",
+    "conduct",
+    "standing",
 ]
 Claim = Literal["one_hand", "extraction", "unsanctioned"]
 

@@ -19,10 +19,10 @@ KIND = Conduct(
     view="conduct",
     claim="extraction",
     sees="accounts that do little but this job",
-    technique='AML.T0024.002',
-    benign_causes=('a customer with a single application',),
+    technique="AML.T0024.002",
+    benign_causes=("a customer with a single application",),
     explained_by=frozenset(),
-    needs=('prompt',),
+    needs=("prompt",),
     statement="the job is {job} of the accounts' {everything} exchanges",
     sql="""
     SELECT g.group_no, g.job, s.everything
@@ -36,7 +36,7 @@ KIND = Conduct(
     """,
     weigh=weigh,
     examples=(
-        Example({'job': 990, 'everything': 1000}, least=3.5),
-        Example({'job': 10, 'everything': 1000}, most=0),
+        Example({"job": 990, "everything": 1000}, least=3.5),
+        Example({"job": 10, "everything": 1000}, most=0),
     ),
 )

@@ -22,11 +22,11 @@ KIND = Conduct(
     view="conduct",
     claim="extraction",
     sees="single requests that nobody answers",
-    technique='AML.T0024.002',
-    benign_causes=('classification, extraction and search applications',),
+    technique="AML.T0024.002",
+    benign_causes=("classification, extraction and search applications",),
     explained_by=frozenset(),
-    needs=('messages',),
-    statement='{single} of {exchanges} exchanges are the first of their conversation',
+    needs=("messages",),
+    statement="{single} of {exchanges} exchanges are the first of their conversation",
     sql="""
     SELECT group_no, count(messages) AS exchanges,
       CAST(sum(CASE WHEN messages <= 2 THEN 1 ELSE 0 END) AS BIGINT) AS single
@@ -36,7 +36,7 @@ KIND = Conduct(
     """,
     weigh=weigh,
     examples=(
-        Example({'exchanges': 1000, 'single': 1000}, least=1),
-        Example({'exchanges': 1000, 'single': 100}, most=-0.5),
+        Example({"exchanges": 1000, "single": 1000}, least=1),
+        Example({"exchanges": 1000, "single": 100}, most=-0.5),
     ),
 )

@@ -21,11 +21,11 @@ KIND = Conduct(
     view="conduct",
     claim="extraction",
     sees="many different payloads around one instruction",
-    technique='AML.T0024.002',
+    technique="AML.T0024.002",
     benign_causes=("a batch job over a company's own documents",),
     explained_by=frozenset(),
-    needs=('prompt',),
-    statement='{prompts} of {exchanges} prompts were different',
+    needs=("prompt",),
+    statement="{prompts} of {exchanges} prompts were different",
     sql="""
     SELECT group_no, count(prompt_hash) AS exchanges, count(DISTINCT prompt_hash) AS prompts
     FROM group_traffic
@@ -33,7 +33,7 @@ KIND = Conduct(
     """,
     weigh=weigh,
     examples=(
-        Example({'exchanges': 1000, 'prompts': 990}, least=3),
-        Example({'exchanges': 1000, 'prompts': 40}, most=-3),
+        Example({"exchanges": 1000, "prompts": 990}, least=3),
+        Example({"exchanges": 1000, "prompts": 40}, most=-3),
     ),
 )

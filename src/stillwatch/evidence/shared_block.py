@@ -7,10 +7,10 @@ KIND = Link(
     view="infrastructure",
     claim="one_hand",
     sees="one block of addresses on several accounts",
-    technique='AML.T0008.005',
-    benign_causes=('an office, a campus or a small provider', 'a cloud region'),
-    explained_by=frozenset({'cohort_event', 'reseller', 'one_organisation'}),
-    needs=('ip',),
+    technique="AML.T0008.005",
+    benign_causes=("an office, a campus or a small provider", "a cloud region"),
+    explained_by=frozenset({"cohort_event", "reseller", "one_organisation"}),
+    needs=("ip",),
     statement="{hit} of {members} accounts share a block of addresses with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, block AS value FROM traffic WHERE block IS NOT NULL

@@ -7,10 +7,10 @@ KIND = Link(
     view="infrastructure",
     claim="one_hand",
     sees="one unusual pair of user agent and TLS fingerprint on several accounts",
-    technique='AML.T0008.005',
-    benign_causes=('a popular library or one version of it', 'a framework that fixes its own client'),
-    explained_by=frozenset({'popular_artefact', 'cohort_event', 'reseller', 'one_organisation'}),
-    needs=('user_agent',),
+    technique="AML.T0008.005",
+    benign_causes=("a popular library or one version of it", "a framework that fixes its own client"),
+    explained_by=frozenset({"popular_artefact", "cohort_event", "reseller", "one_organisation"}),
+    needs=("user_agent",),
     statement="{hit} of {members} accounts share an unusual client stack with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, user_agent || ' ' || coalesce(tls_fingerprint, '') AS value FROM traffic WHERE user_agent IS NOT NULL

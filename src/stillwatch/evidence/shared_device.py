@@ -7,10 +7,10 @@ KIND = Link(
     view="identity",
     claim="one_hand",
     sees="one device on several accounts",
-    technique='AML.T0021',
-    benign_causes=('a shared computer in a lab or a library', 'an administrator who sets up accounts for a team'),
-    explained_by=frozenset({'cohort_event', 'one_organisation'}),
-    needs=('accounts.device_fingerprint',),
+    technique="AML.T0021",
+    benign_causes=("a shared computer in a lab or a library", "an administrator who sets up accounts for a team"),
+    explained_by=frozenset({"cohort_event", "one_organisation"}),
+    needs=("accounts.device_fingerprint",),
     statement="{hit} of {members} accounts share a device with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, device_fingerprint AS value FROM known_accounts WHERE device_fingerprint IS NOT NULL

@@ -7,10 +7,10 @@ KIND = Link(
     view="registration",
     claim="one_hand",
     sees="one e-mail domain on several accounts",
-    technique='AML.T0021',
-    benign_causes=('a company, a school or a popular mail provider',),
-    explained_by=frozenset({'cohort_event', 'one_organisation'}),
-    needs=('accounts.email_domain',),
+    technique="AML.T0021",
+    benign_causes=("a company, a school or a popular mail provider",),
+    explained_by=frozenset({"cohort_event", "one_organisation"}),
+    needs=("accounts.email_domain",),
     statement="{hit} of {members} accounts share an e-mail domain with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, email_domain AS value FROM known_accounts WHERE email_domain IS NOT NULL

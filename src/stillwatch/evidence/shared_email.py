@@ -7,10 +7,10 @@ KIND = Link(
     view="identity",
     claim="one_hand",
     sees="one normalised e-mail address on several accounts",
-    technique='AML.T0021',
-    benign_causes=('a person who opened a second account after losing the first',),
-    explained_by=frozenset({'one_organisation'}),
-    needs=('accounts.email_hash',),
+    technique="AML.T0021",
+    benign_causes=("a person who opened a second account after losing the first",),
+    explained_by=frozenset({"one_organisation"}),
+    needs=("accounts.email_hash",),
     statement="{hit} of {members} accounts share an e-mail address with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, email_hash AS value FROM known_accounts WHERE email_hash IS NOT NULL

@@ -7,10 +7,14 @@ KIND = Link(
     view="infrastructure",
     claim="one_hand",
     sees="one address on several accounts",
-    technique='AML.T0008.005',
-    benign_causes=('a commercial VPN or carrier-grade NAT', 'an office or campus', 'a hosting provider that reuses addresses'),
-    explained_by=frozenset({'cohort_event', 'reseller', 'one_organisation'}),
-    needs=('ip',),
+    technique="AML.T0008.005",
+    benign_causes=(
+        "a commercial VPN or carrier-grade NAT",
+        "an office or campus",
+        "a hosting provider that reuses addresses",
+    ),
+    explained_by=frozenset({"cohort_event", "reseller", "one_organisation"}),
+    needs=("ip",),
     statement="{hit} of {members} accounts share an address with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, ip AS value FROM traffic WHERE ip IS NOT NULL

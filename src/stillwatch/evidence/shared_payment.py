@@ -7,10 +7,10 @@ KIND = Link(
     view="identity",
     claim="one_hand",
     sees="one payment instrument on several accounts",
-    technique='AML.T0021',
-    benign_causes=('a family or a team on one card', 'an agency paying for its clients', 'a reseller'),
-    explained_by=frozenset({'one_organisation', 'reseller'}),
-    needs=('accounts.payment_fingerprint',),
+    technique="AML.T0021",
+    benign_causes=("a family or a team on one card", "an agency paying for its clients", "a reseller"),
+    explained_by=frozenset({"one_organisation", "reseller"}),
+    needs=("accounts.payment_fingerprint",),
     statement="{hit} of {members} accounts share a payment instrument with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, payment_fingerprint AS value FROM known_accounts WHERE payment_fingerprint IS NOT NULL

@@ -7,10 +7,10 @@ KIND = Link(
     view="identity",
     claim="one_hand",
     sees="one telephone number on several accounts",
-    technique='AML.T0021',
-    benign_causes=('a family or an office on one number',),
-    explained_by=frozenset({'one_organisation'}),
-    needs=('accounts.phone_hash',),
+    technique="AML.T0021",
+    benign_causes=("a family or an office on one number",),
+    explained_by=frozenset({"one_organisation"}),
+    needs=("accounts.phone_hash",),
     statement="{hit} of {members} accounts share a telephone number with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, phone_hash AS value FROM known_accounts WHERE phone_hash IS NOT NULL

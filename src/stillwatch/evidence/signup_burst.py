@@ -7,10 +7,10 @@ KIND = Link(
     view="registration",
     claim="one_hand",
     sees="accounts opened in the same hour",
-    technique='AML.T0021',
-    benign_causes=('a class or a workshop signing up together', 'a product launch'),
-    explained_by=frozenset({'cohort_event', 'one_organisation'}),
-    needs=('accounts.created_at',),
+    technique="AML.T0021",
+    benign_causes=("a class or a workshop signing up together", "a product launch"),
+    explained_by=frozenset({"cohort_event", "one_organisation"}),
+    needs=("accounts.created_at",),
     statement="{hit} of {members} accounts share the hour in which they were opened with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT account_no, CAST(created_hour AS VARCHAR) AS value FROM known_accounts WHERE created_hour IS NOT NULL

@@ -22,11 +22,11 @@ KIND = Conduct(
     view="infrastructure",
     claim="one_hand",
     sees="shared exits in many unrelated networks",
-    technique='AML.T0008.005',
-    benign_causes=('a large commercial VPN',),
+    technique="AML.T0008.005",
+    benign_causes=("a large commercial VPN",),
     explained_by=frozenset(),
-    needs=('ip',),
-    statement='the addresses that members share lie in {networks} networks',
+    needs=("ip",),
+    statement="the addresses that members share lie in {networks} networks",
     sql="""
     SELECT group_no, count(DISTINCT network) AS networks
     FROM (
@@ -41,7 +41,7 @@ KIND = Conduct(
     """,
     weigh=weigh,
     examples=(
-        Example({'networks': 30}, least=6),
-        Example({'networks': 1}, most=0),
+        Example({"networks": 30}, least=6),
+        Example({"networks": 1}, most=0),
     ),
 )

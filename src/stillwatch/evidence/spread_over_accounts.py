@@ -22,11 +22,11 @@ KIND = Conduct(
     view="conduct",
     claim="extraction",
     sees="one job divided over accounts without a common declared owner",
-    technique='AML.T0021',
-    benign_causes=('unrelated users of one tool', 'accounts of a company that never filled in its organisation'),
+    technique="AML.T0021",
+    benign_causes=("unrelated users of one tool", "accounts of a company that never filled in its organisation"),
     explained_by=frozenset(),
-    needs=('time',),
-    statement='the job runs through {accounts} accounts; the commonest declared organisation has {owned} of them',
+    needs=("time",),
+    statement="the job runs through {accounts} accounts; the commonest declared organisation has {owned} of them",
     sql="""
     SELECT g.group_no, max(g.accounts) AS accounts, coalesce(max(o.owned), 0) AS owned
     FROM (SELECT group_no, count(*) AS accounts FROM candidates GROUP BY group_no) AS g
@@ -41,7 +41,7 @@ KIND = Conduct(
     """,
     weigh=weigh,
     examples=(
-        Example({'accounts': 40, 'owned': 0}, least=4),
-        Example({'accounts': 40, 'owned': 40}, most=-3),
+        Example({"accounts": 40, "owned": 0}, least=4),
+        Example({"accounts": 40, "owned": 40}, most=-3),
     ),
 )

@@ -23,11 +23,11 @@ KIND = Conduct(
     view="standing",
     claim="unsanctioned",
     sees="contracts, and one declared organisation",
-    technique='AML.T0021',
-    benign_causes=('an account whose contract is kept elsewhere',),
+    technique="AML.T0021",
+    benign_causes=("an account whose contract is kept elsewhere",),
     explained_by=frozenset(),
-    needs=('accounts.verification',),
-    statement='{contract} of {accounts} accounts have a contract, {identity} a verified identity; {banned} are banned; the commonest organisation has {owned}',
+    needs=("accounts.verification",),
+    statement="{contract} of {accounts} accounts have a contract, {identity} a verified identity; {banned} are banned; the commonest organisation has {owned}",
     sql="""
     SELECT g.group_no, g.accounts, g.known, g.contract, g.identity, g.banned, coalesce(max(o.owned), 0) AS owned
     FROM (
@@ -50,7 +50,7 @@ KIND = Conduct(
     """,
     weigh=weigh,
     examples=(
-        Example({'accounts': 40, 'known': 40, 'contract': 0, 'identity': 2, 'banned': 4, 'owned': 1}, least=3),
-        Example({'accounts': 40, 'known': 40, 'contract': 40, 'identity': 0, 'banned': 0, 'owned': 0}, most=-8),
+        Example({"accounts": 40, "known": 40, "contract": 0, "identity": 2, "banned": 4, "owned": 1}, least=3),
+        Example({"accounts": 40, "known": 40, "contract": 40, "identity": 0, "banned": 0, "owned": 0}, most=-8),
     ),
 )

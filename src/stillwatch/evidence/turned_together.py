@@ -7,10 +7,10 @@ KIND = Link(
     view="adaptation",
     claim="one_hand",
     sees="the same day on which a newly released model was first used",
-    technique='AML.T0065',
-    benign_causes=('everyone benchmarks a new model on release day',),
-    explained_by=frozenset({'one_organisation', 'cohort_event', 'evaluation', 'popular_artefact', 'reseller'}),
-    needs=('model', 'models.released_at'),
+    technique="AML.T0065",
+    benign_causes=("everyone benchmarks a new model on release day",),
+    explained_by=frozenset({"one_organisation", "cohort_event", "evaluation", "popular_artefact", "reseller"}),
+    needs=("model", "models.released_at"),
     statement="{hit} of {members} accounts share the day on which they turned to a new model with another of them; {outsiders_hit} of {outsiders} outside do",
     sql="""
     SELECT t.account_no, t.model || ' ' || CAST(min(t.day) AS VARCHAR) AS value

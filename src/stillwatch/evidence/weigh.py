@@ -128,8 +128,14 @@ def _traits(engine: DuckDB, kind: Trait, groups: dict[int, Weighed]) -> None:
 def _observe(
     group: Weighed, kind: Link | Trait, flags: npt.NDArray[np.int8], joined: int, chances: int, out_hit: int, out: int
 ) -> None:
-    counts = {"joined": joined, "chances": chances, "hit": int((flags == 1).sum()), "members": int((flags >= 0).sum()),
-              "outsiders_hit": out_hit, "outsiders": out}
+    counts = {
+        "joined": joined,
+        "chances": chances,
+        "hit": int((flags == 1).sum()),
+        "members": int((flags >= 0).sum()),
+        "outsiders_hit": out_hit,
+        "outsiders": out,
+    }
     group.hits[kind.name] = flags
     group.rates[kind.name] = (out_hit + 0.5) / (out + 1.0)
     group.observations.append(Observation(kind, linkage(joined, chances, out_hit, out), counts))

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from random import Random
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from stillwatch.simulate.templates import invented_name
 from stillwatch.simulate.vocabulary_more import LANGUAGES
@@ -34,7 +34,12 @@ class Draw(Generic[T]):
         self._ends = list(accumulate(weights.values()))
 
     def __call__(self, r: Random) -> T:
-        return self._values[min(bisect(self._ends, r.random() * self._ends[-1]), len(self._values) - 1)]
+        """One draw."""
+        return self.at(r.random())
+
+    def at(self, u: float) -> T:
+        """The value at a quantile `u` in [0, 1)."""
+        return self._values[min(bisect(self._ends, u * self._ends[-1]), len(self._values) - 1)]
 
 
 PLANS = Draw({"free": 0.25, "pay_as_you_go": 0.55, "team": 0.14, "enterprise": 0.06})
@@ -42,29 +47,81 @@ PROGRAMMES: Draw[str | None] = Draw({None: 0.93, "startup": 0.035, "education": 
 VERIFIED = Draw({"none": 0.08, "email": 0.42, "phone": 0.32, "identity": 0.18})
 PATHS = Draw({"direct": 0.55, "cloud_marketplace": 0.2, "gateway": 0.17, "partner": 0.08})
 COUNTRIES = Draw(
-    {"US": 0.28, "CN": 0.07, "IN": 0.09, "DE": 0.06, "GB": 0.06, "FR": 0.05, "JP": 0.05, "BR": 0.04, "ES": 0.03, "KR": 0.03,
-     "CA": 0.04, "SG": 0.04, "HK": 0.03, "RU": 0.02, "MX": 0.03, "NL": 0.03, "AE": 0.02, "IT": 0.02, "AU": 0.01}
-)  # fmt: skip
+    {
+        "US": 0.28,
+        "CN": 0.07,
+        "IN": 0.09,
+        "DE": 0.06,
+        "GB": 0.06,
+        "FR": 0.05,
+        "JP": 0.05,
+        "BR": 0.04,
+        "ES": 0.03,
+        "KR": 0.03,
+        "CA": 0.04,
+        "SG": 0.04,
+        "HK": 0.03,
+        "RU": 0.02,
+        "MX": 0.03,
+        "NL": 0.03,
+        "AE": 0.02,
+        "IT": 0.02,
+        "AU": 0.01,
+    }
+)
 USES: Draw[str | None] = Draw(
-    {None: 0.3, "customer support": 0.1, "software development": 0.18, "research": 0.09, "education": 0.08, "content": 0.1,
-     "data processing": 0.08, "evaluation": 0.03, "personal": 0.04}
-)  # fmt: skip
-PUBLIC_MAIL = Draw({"gmail.com": 0.5, "outlook.com": 0.16, "qq.com": 0.08, "163.com": 0.06, "proton.me": 0.06, "yahoo.com": 0.08, "icloud.com": 0.06})
-TEMPERATURES: Draw[float | None] = Draw({None: 0.36, 0.0: 0.16, 0.2: 0.1, 0.3: 0.06, 0.5: 0.05, 0.7: 0.15, 0.8: 0.04, 1.0: 0.08})
+    {
+        None: 0.3,
+        "customer support": 0.1,
+        "software development": 0.18,
+        "research": 0.09,
+        "education": 0.08,
+        "content": 0.1,
+        "data processing": 0.08,
+        "evaluation": 0.03,
+        "personal": 0.04,
+    }
+)
+PUBLIC_MAIL = Draw(
+    {
+        "gmail.com": 0.5,
+        "outlook.com": 0.16,
+        "qq.com": 0.08,
+        "163.com": 0.06,
+        "proton.me": 0.06,
+        "yahoo.com": 0.08,
+        "icloud.com": 0.06,
+    }
+)
+TEMPERATURES: Draw[float | None] = Draw(
+    {None: 0.36, 0.0: 0.16, 0.2: 0.1, 0.3: 0.06, 0.5: 0.05, 0.7: 0.15, 0.8: 0.04, 1.0: 0.08}
+)
 LIMITS: Draw[int | None] = Draw({None: 0.3, 256: 0.04, 512: 0.09, 1024: 0.17, 2048: 0.14, 4096: 0.16, 8192: 0.1})
 BUDGETS: Draw[int | None] = Draw({None: 0.74, 1024: 0.06, 4096: 0.1, 16384: 0.1})
 CLIENTS = Draw(dict(enumerate((0.19, 0.13, 0.11, 0.1, 0.09, 0.08, 0.07, 0.06, 0.05, 0.04, 0.04, 0.04))))
 USER_AGENTS = (
-    "OpenAI/Python 2.11.0", "OpenAI/Python 1.109.1", "OpenAI/JS 6.9.1", "python-httpx/0.28.1", "Mozilla/5.0 (Windows NT 10.0; "
-    "Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", "litellm/1.80.5",
-    "python-requests/2.32.5", "node-fetch/3.3.2", "Go-http-client/2.0", "curl/8.14.1", "okhttp/5.1.0", "langchain-py/1.0.8",
-)  # fmt: skip
+    "OpenAI/Python 2.11.0",
+    "OpenAI/Python 1.109.1",
+    "OpenAI/JS 6.9.1",
+    "python-httpx/0.28.1",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+    "litellm/1.80.5",
+    "python-requests/2.32.5",
+    "node-fetch/3.3.2",
+    "Go-http-client/2.0",
+    "curl/8.14.1",
+    "okhttp/5.1.0",
+    "langchain-py/1.0.8",
+)
 # Shares of models among accounts; the last two are released within the world.
 OLD_MODELS = Draw({0: 0.34, 1: 0.38, 2: 0.12, 3: 0.16})
 MODELS = ("meridian-2", "meridian-2-mini", "meridian-2-pro", "meridian-1.5", "meridian-3", "meridian-3-mini")
 RELEASED_ON = (-211.0, -190.0, -96.0, -420.0, 27.4, 44.6)  # days from the world's start
 NEW, NEW_MINI = 4, 5
-FREE_HOURS_LOG = (5.2, 1.15)  # ages before the world: median exp(5.2) = 181 days, long tail to some years
+AGE = (5.2, 1.15)  # ln(days) of ages before the world: median exp(5.2) = 181 days, a long tail to some years
+MADE_WITHIN = 0.33  # share of accounts made within the world: a provider that doubles in some months
+# Mean turns of a conversation, drawn for each stream of requests, a person's, a program's or a campaign's alike.
+TURNS = (1.0, 1.0, 1.0, 2.0, 4.0, 8.0)
 DISPOSABLE = 0.08  # share of sign-ups with disposable mail: assumption; honest people use them too
 
 
@@ -113,14 +170,42 @@ class Account:
 
 
 UTC_OFFSETS = {
-    "US": (-8.0, -6.0, -5.0, -5.0), "CN": (8.0,), "IN": (5.5,), "DE": (1.0,), "GB": (0.0,), "FR": (1.0,), "JP": (9.0,),
-    "BR": (-3.0,), "ES": (1.0,), "KR": (9.0,), "CA": (-5.0, -8.0), "SG": (8.0,), "HK": (8.0,), "RU": (3.0,), "MX": (-6.0,),
-    "NL": (1.0,), "AE": (4.0,), "IT": (1.0,), "AU": (10.0,),
-}  # fmt: skip
+    "US": (-8.0, -6.0, -5.0, -5.0),
+    "CN": (8.0,),
+    "IN": (5.5,),
+    "DE": (1.0,),
+    "GB": (0.0,),
+    "FR": (1.0,),
+    "JP": (9.0,),
+    "BR": (-3.0,),
+    "ES": (1.0,),
+    "KR": (9.0,),
+    "CA": (-5.0, -8.0),
+    "SG": (8.0,),
+    "HK": (8.0,),
+    "RU": (3.0,),
+    "MX": (-6.0,),
+    "NL": (1.0,),
+    "AE": (4.0,),
+    "IT": (1.0,),
+    "AU": (10.0,),
+}
 NATIVE = {
-    "CN": "zh", "HK": "zh", "IN": "hi", "DE": "de", "FR": "fr", "JP": "ja", "BR": "pt", "ES": "es", "KR": "ko", "RU": "ru",
-    "MX": "es", "AE": "ar", "IT": "it", "SG": "zh",
-}  # fmt: skip
+    "CN": "zh",
+    "HK": "zh",
+    "IN": "hi",
+    "DE": "de",
+    "FR": "fr",
+    "JP": "ja",
+    "BR": "pt",
+    "ES": "es",
+    "KR": "ko",
+    "RU": "ru",
+    "MX": "es",
+    "AE": "ar",
+    "IT": "it",
+    "SG": "zh",
+}
 _LANGUAGE_NUMBERS = {language.code: i for i, language in enumerate(LANGUAGES)}
 
 
@@ -143,16 +228,20 @@ class Register:
     def new_domain(self) -> str:
         """A mail domain that nobody has yet had."""
         r = self.r
-        return invented_name(r).lower() + r.choice(("", "mail", "labs", "soft", "box")) + r.choice((".com", ".io", ".net", ".org"))
+        return (
+            invented_name(r).lower()
+            + r.choice(("", "mail", "labs", "soft", "box"))
+            + r.choice((".com", ".io", ".net", ".org"))
+        )
 
-    def age(self) -> float:
-        """When an account was made, in days from the start: a third within the world, the rest over years before."""
+    def age(self, within: float = MADE_WITHIN) -> float:
+        """When an account was made, in days from the start: a share within the world, the rest over years before."""
         r = self.r
-        if r.random() < 0.33:
+        if r.random() < within:
             return r.uniform(0.0, DAYS * 0.85)
-        return -min(r.lognormvariate(*FREE_HOURS_LOG), 1500.0)
+        return -min(r.lognormvariate(*AGE), 1500.0)
 
-    def add(self, population: str, role: str = "innocent", **given: object) -> Account:
+    def add(self, population: str, role: str = "innocent", **given: Any) -> Account:
         """A new account; whatever is not given is drawn."""
         r = self.r
         country = str(given.get("country") or COUNTRIES(r))
@@ -161,7 +250,9 @@ class Register:
         values |= given
         if values["plan"] == "free" and "payment" not in given:
             values["payment"] = None
-        account = Account(number=len(self.accounts), account_id=self.identifier("acct_"), population=population, role=role, **values)  # type: ignore[arg-type]
+        account = Account(
+            number=len(self.accounts), account_id=self.identifier("acct_"), population=population, role=role, **values
+        )
         self._happenings(account)
         self.accounts.append(account)
         return account
@@ -173,7 +264,7 @@ class Register:
         # abroad, English mostly, and Chinese is common everywhere
         return _LANGUAGE_NUMBERS["zh"] if r.random() < 0.1 else _LANGUAGE_NUMBERS["en"]
 
-    def _identity(self) -> dict[str, object]:
+    def _identity(self) -> dict[str, Any]:
         r = self.r
         u = r.random()
         if u < DISPOSABLE:
@@ -197,7 +288,7 @@ class Register:
             "key": self.identifier("key_"),
         }
 
-    def _habits(self) -> dict[str, object]:
+    def _habits(self) -> dict[str, Any]:
         r = self.r
         client, path = CLIENTS(r), PATHS(r)
         return {
@@ -242,13 +333,15 @@ def close(account: Account, when: float, status: str) -> None:
     account.events.append((when, "status", status))
 
 
-def share_some(r: Random, members: Sequence[Account], column: str, share: float, sizes: tuple[int, int], new: object) -> None:
+def share_some(
+    r: Random, members: Sequence[Account], column: str, *, share: float, sizes: tuple[int, int], new: Callable[[], str]
+) -> None:
     """Give a share of the members the same value of a column, in clusters of `sizes` accounts; `new` makes values."""
     chosen = [m for m in members if r.random() < share]
     at = 0
     while at < len(chosen):
         size = r.randint(*sizes)
-        value = new() if callable(new) else new
+        value = new()
         for member in chosen[at : at + size]:
             if getattr(member, column) is not None:
                 setattr(member, column, value)

@@ -21,14 +21,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.simulate.accounts import DAYS, MICROSECONDS_A_DAY, Account, close, share_some
-from stillwatch.simulate.background import Public, own_system, weight
+from stillwatch.simulate.accounts import DAYS, MADE_WITHIN, MICROSECONDS_A_DAY, TURNS, Account, Draw, close, share_some
+from stillwatch.simulate.public import Public
 from stillwatch.simulate.rhythm import ALWAYS, EVENING, Rows, gaps
 from stillwatch.simulate.streams import Stream, Streams
+from stillwatch.simulate.templates import TOOL_SETS
+from stillwatch.simulate.users import own_system, weight
 
 FULL_EXCHANGES = 16_550_000
 FULL_ACCOUNTS = 24_000
 LEAST_ACCOUNTS, LEAST_EXCHANGES = 8, 400
+NOTICES = (0.02, 0.15)  # days after which a pool notices a loss and sends elsewhere
+LANGUAGES_ASKED = Draw({0: 0.62, 1: 0.26, 2: 0.03, 3: 0.03, 5: 0.03, 6: 0.03})  # of payloads: mostly English, Chinese
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,6 @@ class Plan:
     start: tuple[float, float]  # days, drawn between
     length: tuple[float, float]
     intents: tuple[str, ...]
-    turns: float
     balanced: bool  # requests dealt out in turn, against at random by capacity
     spread: float  # of members' capacities (of the logarithm)
     runs: float  # dispatch in bursts of this many hours; 0 flows on
@@ -56,10 +59,57 @@ class Plan:
 
 
 FEBRUARY_2026 = (
-    Plan("campaign-a", "reasoning_pool", 150_000, 250, (10, 16), (26, 32), ("reasoning", "grading", "rewording"), 1.2, True, 0.15, 5.0, 0.5, 0.25, 0.08),
-    Plan("campaign-b", "agentic_pool", 3_400_000, 950, (4, 9), (40, 48), ("reasoning", "tool_use", "coding", "computer_use", "reasoning"), 2.5, False, 0.6, 11.0, 0.35, 0.4, 0.12, handed_over=0.1),
-    Plan("campaign-c", "proxy_pool", 13_000_000, 22_800, (0, 3), (54, 57), ("coding", "tool_use", "coding", "reasoning", "tool_use", "generation", "coding", "grading"), 2.5, False, 1.1, 0.0, 0.3, 0.4, 0.22, stolen=0.03, customers=0.4, turns_to_new=0.5, handed_over=0.15),
-)  # fmt: skip
+    Plan(
+        name="campaign-a",
+        population="reasoning_pool",
+        exchanges=150_000,
+        accounts=250,
+        start=(10, 16),
+        length=(26, 32),
+        intents=("reasoning", "grading", "rewording"),
+        balanced=True,
+        spread=0.15,
+        runs=5.0,
+        cards=0.5,
+        exits=1.5,
+        banned=0.08,
+    ),
+    Plan(
+        name="campaign-b",
+        population="agentic_pool",
+        exchanges=3_400_000,
+        accounts=950,
+        start=(4, 9),
+        length=(40, 48),
+        intents=("reasoning", "tool_use", "coding", "computer_use", "reasoning"),
+        balanced=False,
+        spread=0.6,
+        runs=11.0,
+        cards=0.35,
+        exits=4.0,
+        banned=0.12,
+        handed_over=0.1,
+    ),
+    Plan(
+        name="campaign-c",
+        population="proxy_pool",
+        exchanges=13_000_000,
+        accounts=22_800,
+        start=(0, 3),
+        length=(54, 57),
+        intents=("coding", "tool_use", "coding", "reasoning", "tool_use", "generation", "coding", "grading"),
+        balanced=False,
+        spread=0.8,
+        runs=0.0,
+        cards=0.3,
+        exits=1.5,
+        banned=0.22,
+        stolen=0.03,
+        customers=0.4,
+        turns_to_new=0.5,
+        handed_over=0.15,
+    ),
+)
 
 
 @dataclass(slots=True)
@@ -78,36 +128,61 @@ def sizes(exchanges: int) -> list[tuple[int, int]]:
     """Exchanges and accounts of each campaign where all have `exchanges` together."""
     wanted = [max(LEAST_EXCHANGES, round(exchanges * p.exchanges / FULL_EXCHANGES)) for p in FEBRUARY_2026]
     wanted[-1] += exchanges - sum(wanted)
-    return [(n, max(LEAST_ACCOUNTS, round(p.accounts * exchanges / FULL_EXCHANGES))) for n, p in zip(wanted, FEBRUARY_2026, strict=True)]
+    return [
+        (n, max(LEAST_ACCOUNTS, round(p.accounts * exchanges / FULL_EXCHANGES)))
+        for n, p in zip(wanted, FEBRUARY_2026, strict=True)
+    ]
 
 
-def recruit(s: Streams, p: Public, plan: Plan, number: int, exchanges: int, accounts: int) -> Campaign:
+def recruit(s: Streams, p: Public, plan: Plan, *, number: int, exchanges: int, accounts: int) -> Campaign:
     """Make a campaign's jobs and accounts."""
     r = s.r
     start = r.uniform(*plan.start)
     end = min(start + r.uniform(*plan.length), DAYS - 0.5)
-    jobs = [s.job(intent, r.randint(6, 12), chinese=r.random() < 0.25) for intent in plan.intents]
+    jobs = _jobs(s, plan)
     jobs[-1] = jobs[-1] + r.sample(p.pipelines, 1)  # open pipelines serve campaigns as they serve everybody
     campaign = Campaign(plan, exchanges, [], jobs, start, end)
-    exits = [r.choice(p.vpn) if r.random() < 0.25 else s.addresses.either() for _ in range(max(4, round(accounts * plan.exits)))]
+    exits = [
+        r.choice(p.vpn) if r.random() < 0.25 else s.addresses.either()
+        for _ in range(max(4, round(accounts * plan.exits)))
+    ]
     stolen = round(accounts * plan.stolen)
     for account in _victims(s, stolen):
         key = s.register.identifier("key_") if r.random() < 0.6 else account.key
         begin = r.uniform(start, start + (end - start) * 0.7)
-        _enlist(s, campaign, number, account, exits, (begin, min(end, begin + r.uniform(5, 25))), key)
+        life = (begin, min(end, begin + r.uniform(5, 25)))
+        _enlist(s, campaign, account, number=number, exits=exits, life=life, key=key)
     members = _members(s, campaign, accounts - stolen)
     _bind(s, plan, members)
     for account in members:
         first = max(start, account.created + 0.02)
-        _enlist(s, campaign, number, account, exits, (first, end), account.key)
+        _enlist(s, campaign, account, number=number, exits=exits, life=(first, end), key=account.key)
         if r.random() < plan.customers:
-            _customers(s, p, account, campaign.streams[-1])
+            _customers(s, account, campaign.streams[-1])
     return campaign
+
+
+def _jobs(s: Streams, plan: Plan) -> list[list[int]]:
+    """Half of the jobs instruct in the system prompt and a third offer tools, as everybody's do: dealt, not tossed, so
+    that a campaign of few jobs does not differ by chance."""
+    r, n = s.r, len(plan.intents)
+    coin = r.randint(0, 1)
+    with_tools = set(r.sample(range(n), round(n / 3 + r.uniform(-0.3, 0.3))))
+    jobs = []
+    for i, intent in enumerate(plan.intents):
+        tools = r.randrange(1, len(TOOL_SETS)) if i in with_tools else 0
+        chinese, in_system = r.random() < 0.25, (i + coin) % 2 == 0
+        jobs.append(s.job(intent, r.randint(6, 12), chinese=chinese, system=in_system, tools=tools))
+    return jobs
 
 
 def _victims(s: Streams, count: int) -> list[Account]:
     """Aged honest holders with traffic of their own."""
-    fit = [x.account for x in s.streams if x.account.population in ("developer", "small_company", "framework_app", "person")]
+    fit = [
+        x.account
+        for x in s.streams
+        if x.account.population in ("developer", "small_company", "framework_app", "person")
+    ]
     old = [a for a in fit if a.created < -30 and a.closed is None]
     chosen = s.r.sample(old, min(count, len(old)))
     for account in chosen:
@@ -120,8 +195,9 @@ def _members(s: Streams, campaign: Campaign, count: int) -> list[Account]:
     r, plan = s.r, campaign.plan
     replaced = min(round(count * plan.banned), count - 2)
     first = count - replaced
-    # a burst of sign-ups for every nine accounts or so; when bursts fall follows everybody's ages
-    bursts = [s.register.age() for _ in range(max(2, first // 9))]
+    # a burst of sign-ups for every nine accounts or so; with the replacements, ages follow everybody's
+    within = max(0.0, (MADE_WITHIN * count - replaced) / first)
+    bursts = [s.register.age(within) for _ in range(max(2, first // 9))]
     members = []
     for k in range(first):
         created = r.choice(bursts) + r.uniform(0, 0.25)
@@ -138,45 +214,74 @@ def _members(s: Streams, campaign: Campaign, count: int) -> list[Account]:
 def _bind(s: Streams, plan: Plan, members: list[Account]) -> None:
     """What one hand leaves: some share a card, a phone, a device, or a mail domain of the pool's own."""
     r, new = s.r, s.register.identifier
-    share_some(r, members, "payment", plan.cards, (3, 8), new)
-    share_some(r, members, "phone", 0.15, (2, 5), new)
-    share_some(r, members, "device", 0.2, (2, 6), new)
-    share_some(r, members, "email_domain", 0.25, (4, 12), s.register.new_domain)
+    share_some(r, members, "payment", share=plan.cards, sizes=(3, 8), new=new)
+    share_some(r, members, "phone", share=0.15, sizes=(2, 5), new=new)
+    share_some(r, members, "device", share=0.2, sizes=(2, 6), new=new)
+    share_some(r, members, "email_domain", share=0.25, sizes=(4, 12), new=s.register.new_domain)
 
 
 def _enlist(
-    s: Streams, campaign: Campaign, number: int, account: Account, exits: list[int], life: tuple[float, float], key: str
+    s: Streams,
+    campaign: Campaign,
+    account: Account,
+    *,
+    number: int,
+    exits: list[int],
+    life: tuple[float, float],
+    key: str,
 ) -> None:
     r, plan = s.r, campaign.plan
     chosen = r.sample(range(len(campaign.jobs)), min(r.randint(1, 3), len(campaign.jobs)))
     wordings = [w for j in chosen for w in r.sample(campaign.jobs[j], min(len(campaign.jobs[j]), r.randint(2, 5)))]
     own = r.random() < 0.2  # some members come from addresses that nobody else has
-    addresses = [s.addresses.either() for _ in range(3)] if own else r.sample(exits, min(len(exits), r.randint(2, 6)))
+    addresses = [s.addresses.either() for _ in range(3)] if own else r.sample(exits, min(len(exits), r.randint(3, 16)))
     stream = Stream(
-        account=account, key=key, wordings=wordings, addresses=addresses, weight=r.lognormvariate(0, plan.spread),
-        campaign=number, start=life[0], end=life[1], profile=ALWAYS, turns=plan.turns, gap=15.0, hold=0.2, new_model_share=plan.turns_to_new,
-    )  # fmt: skip
-    campaign.streams.append(s.add(stream))
+        account=account,
+        key=key,
+        wordings=wordings,
+        addresses=addresses,
+        weight=r.lognormvariate(0, plan.spread),
+        campaign=number,
+        start=life[0],
+        end=life[1],
+        profile=ALWAYS,
+        language=LANGUAGES_ASKED(r),
+        gap=15.0,
+        hold=0.2,
+        new_model_share=plan.turns_to_new,
+    )
+    campaign.streams.append(s.add(stream, NOTICES))
 
 
-def _customers(s: Streams, p: Public, account: Account, member: Stream) -> None:
+def _customers(s: Streams, account: Account, member: Stream) -> None:
     """A pool's ordinary customers, relayed through the same account from the pool's exits."""
     r = s.r
     for _ in range(r.randint(1, 3)):
         wordings = [s.plain] if r.random() < 0.5 else [s.wording("", "", own_system(s), tools=r.choice((0, 0, 1, 2)))]
         s.add(
             Stream(
-                account=account, key=account.key, wordings=wordings, addresses=member.addresses, weight=weight(s, 1.0), start=member.start,
-                end=member.end, profile=EVENING, turns=r.choice((1.0, 2.0, 5.0)), busy=r.randint(3, 40), hold=0.2,
+                account=account,
+                key=account.key,
+                wordings=wordings,
+                addresses=member.addresses,
+                weight=weight(s, 2.5),
+                start=member.start,
+                end=member.end,
+                profile=EVENING,
+                turns=r.choice(TURNS),
+                busy=r.randint(3, 40),
+                hold=0.2,
             )
-        )  # fmt: skip
+        )
 
 
 def dispatch(rng: np.random.Generator, campaign: Campaign, first_stream: int, first_conversation: int) -> Rows:
     """Deal a campaign's requests out among its accounts: when, through whom, in which conversation."""
     plan, n = campaign.plan, campaign.exchanges
-    opens = rng.random(n) * plan.turns < 1.0
-    opens[0] = True
+    # the mean number of turns changes every forty requests or so, with the job in hand
+    turns = np.repeat(rng.choice(TURNS, n // 40 + 1), 40)[:n]
+    opens = rng.random(n) * turns < 1.0
+    opens[::40] = True
     at = np.arange(n)
     turn = at - np.maximum.accumulate(np.where(opens, at, 0))
     conversation = np.cumsum(opens) - 1

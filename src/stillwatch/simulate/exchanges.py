@@ -8,24 +8,24 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from stillwatch.simulate.accounts import MICROSECONDS_A_DAY, MODELS, NEW, NEW_MINI, OLD_MODELS, RELEASED_ON, USER_AGENTS, Account
-from stillwatch.simulate.rhythm import Rows
-from stillwatch.simulate.streams import Streams
-from stillwatch.simulate.templates import QUOTED_TEXTS, TOOL_SETS
-from stillwatch.simulate.text import (
-    CODE,
-    MEAN_BYTES,
-    Grammar,
-    Lines,
-    Parts,
-    Seeds,
-    compile_grammar,
-    fraction,
-    lengths,
-    mixed,
-    write_texts,
+from stillwatch.simulate.accounts import (
+    MICROSECONDS_A_DAY,
+    MODELS,
+    NEW,
+    NEW_MINI,
+    OLD_MODELS,
+    RELEASED_ON,
+    USER_AGENTS,
+    Account,
 )
+from stillwatch.simulate.lines import Lines, deal
+from stillwatch.simulate.rhythm import Rows
+from stillwatch.simulate.seeds import Seeds, fraction, mixed, normal
+from stillwatch.simulate.streams import Streams
+from stillwatch.simulate.templates import QUOTED_TEXTS, RESPONSE_FORMS, TOOL_SETS
+from stillwatch.simulate.text import CODE, MEAN_BYTES, Grammar, Parts, Texts, compile_grammar, lengths, write_texts
 from stillwatch.tables import EXCHANGES
 
 Ints = npt.NDArray[np.int64]
@@ -35,8 +35,10 @@ Flags = npt.NDArray[np.bool_]
 START = datetime(2025, 12, 1, tzinfo=UTC)
 START_MICROSECONDS = int(START.timestamp()) * 1_000_000
 # What befalls any request, whoever sends it: assumptions of the order that API status pages and post-mortems report.
-REFUSED, LIMITED, FAILED = 0.02, 0.015, 0.008
+REFUSED, LIMITED, FAILED, BLOCKED = 0.02, 0.015, 0.008, 0.003
 REFUSED_SENSITIVE = 0.15  # requests of a job that rewords sensitive questions: brought about by what it asks
+FORM_KEPT = 0.6  # share of answers that begin in the form their job asks for: assumption
+CODE_SHARED = 0.15  # of the items of shared lists
 QUOTED = 0.03  # of messages begin with text that everybody quotes: licences, notices, poems
 OUTPUT_TALK, OUTPUT_CODE = (5.02, 0.859), (2.79, 0.847)  # ln(generated tokens), Azure LLM inference traces 2023
 STATUSES = np.array(["ok", "refused", "rate_limited", "blocked", "error"])
@@ -76,6 +78,7 @@ class _Asked:
     """What a batch's rows ask, shared by several columns."""
 
     stream: Ints
+    origin: Ints
     account: Ints
     wording: Ints
     seed: Seeds  # of the last message
@@ -83,6 +86,7 @@ class _Asked:
     conversation: Seeds
     row: Seeds
     code: Flags
+    shared: Flags  # the message comes from a shared list
     opening: Flags
 
 
@@ -92,6 +96,7 @@ class Renderer:
     def __init__(self, world: Streams, seed: int, lines: Lines) -> None:
         self._secret = int(mixed(np.array([seed]), 77)[0] >> np.uint64(1))
         self._lines = lines
+        self.from_lines = len(lines) > 0
         self._grammar: Grammar = compile_grammar()
         self._streams(world)
         self._accounts(world.register.accounts)
@@ -110,10 +115,11 @@ class Renderer:
         self._pool = np.array([p.number if p else 0 for p in pools], np.int64)
         self._pool_size = np.array([p.size if p else 1 for p in pools], np.int64)
         self._pool_share = np.array([p.share if p else 0.0 for p in pools])
+        self._language = np.array([x.account.language if x.language < 0 else x.language for x in s], np.int64)
         self._new_share = np.array([x.new_model_share for x in s])
         self._only_new = np.array([x.only_new_model for x in s])
         self._end_users = np.array([x.account.end_users if x.end_users is None else x.end_users for x in s], np.int64)
-        self._line_at, self._line_count, self._pool_line, self._pool_lines = _deal_lines(world, len(self._lines))
+        self._line_at, self._line_count, self._pool_line, self._pool_lines = deal(s, len(self._lines))
 
     def _accounts(self, accounts: list[Account]) -> None:
         self._account_ids = pa.array([a.account_id for a in accounts])
@@ -125,7 +131,6 @@ class Renderer:
         self._budget_number = np.array([a.budget or 0 for a in accounts], np.int64)
         self._client = np.array([a.client for a in accounts], np.int64)
         self._tls = np.array([a.tls for a in accounts], np.int64)
-        self._language = np.array([a.language for a in accounts], np.int64)
         self._model = np.array([a.model for a in accounts], np.int64)
         self._adopts = np.array([a.adopts for a in accounts])
         self._closed = np.array([np.inf if a.closed is None else a.closed for a in accounts])
@@ -137,12 +142,22 @@ class Renderer:
 
     def _texts(self, world: Streams) -> None:
         w = world.wordings
-        pieces = dict.fromkeys(["", *QUOTED_TEXTS, *(x.before for x in w), *(x.after for x in w), *(x.response for x in w)])
+        pieces = dict.fromkeys(
+            [
+                "",
+                *QUOTED_TEXTS,
+                *(x.before for x in w),
+                *(x.after for x in w),
+                *RESPONSE_FORMS,
+                *(x.response for x in w),
+            ]
+        )
         number = {text: i for i, text in enumerate(pieces)}
         self._parts = Parts.of(list(pieces))
         self._before = np.array([number[x.before] for x in w], np.int64)
         self._after = np.array([number[x.after] for x in w], np.int64)
         self._response = np.array([number[x.response] for x in w], np.int64)
+        self._usual = np.array([number[x] for x in RESPONSE_FORMS], np.int64)
         self._tools_of = np.array([x.tools for x in w], np.int64)
         self._code_share = np.array([x.code for x in w])
         self._sensitive = np.array([x.sensitive for x in w])
@@ -155,35 +170,52 @@ class Renderer:
 
     def render(self, rows: Rows, at: Ints, ordinal: Ints | None) -> pa.RecordBatch:
         """The rows numbered `at` (their place in time order gives their ids); `ordinal` counts within streams."""
-        stream = rows.stream[at].astype(np.int64)
-        asked = self._ask(stream, rows.origin[at].astype(np.int64), rows.conversation[at], rows.turn[at].astype(np.int64), at)
+        asked = self._ask(rows, at)
         time = rows.time[at]
         status = self._status(asked, time)
         columns: dict[str, pa.Array] = {}
-        self._who(columns, asked, rows, at, time)
+        self._who(columns, asked, at, time)
         bytes_sent = self._say(columns, asked, status, ordinal)
-        self._how(columns, asked, rows.turn[at].astype(np.int64), time, status, bytes_sent)
+        turn = rows.turn[at].astype(np.int64)
+        self._how(columns, asked, turn=turn, time=time, status=status, sent=bytes_sent)
         return pa.RecordBatch.from_arrays([columns[f.name] for f in EXCHANGES.schema], schema=EXCHANGES.schema)
 
-    def _ask(self, stream: Ints, origin: Ints, conversation: Ints, turn: Ints, at: Ints) -> _Asked:
-        c = mixed(conversation, self._secret)
-        wording = self._wordings[self._wording_at[origin] + (mixed(c, 3) % self._wording_count[origin].astype(np.uint64)).astype(np.int64)]
+    def _ask(self, rows: Rows, at: Ints) -> _Asked:
+        stream, origin = rows.stream[at].astype(np.int64), rows.origin[at].astype(np.int64)
+        turn = rows.turn[at].astype(np.int64)
+        c = mixed(rows.conversation[at], self._secret)
+        wording = self._wordings[
+            self._wording_at[origin] + (mixed(c, 3) % self._wording_count[origin].astype(np.uint64)).astype(np.int64)
+        ]
         shared = fraction(mixed(c, 4)) < self._pool_share[origin]
-        # a shared list is not asked evenly: its first items are sent more often
-        item = (self._pool_size[origin] ** fraction(mixed(c, 5))).astype(np.int64) - 1
+        item = (self._pool_size[origin] * fraction(mixed(c, 5))).astype(np.int64)
         first = np.where(shared, mixed(self._pool[origin], item, self._secret), mixed(c, 6))
         opening = turn == 0
         seed = np.where(opening, first, mixed(c, 7, turn))
-        code = fraction(mixed(seed, 8)) < self._code_share[wording]
-        return _Asked(stream, self.account_of[stream], wording, seed, first, c, mixed(at, self._secret, 9), code, opening)
+        shared = shared & opening
+        code = fraction(mixed(seed, 8)) < np.where(shared, CODE_SHARED, self._code_share[wording])
+        return _Asked(
+            stream=stream,
+            origin=origin,
+            account=self.account_of[stream],
+            wording=wording,
+            seed=seed,
+            first_seed=first,
+            conversation=c,
+            row=mixed(at, self._secret, 9),
+            code=code,
+            shared=shared,
+            opening=opening,
+        )
 
     def _status(self, q: _Asked, time: Ints) -> Ints:
         u = fraction(mixed(q.row, 10))
         refused = np.where(self._sensitive[q.wording], REFUSED_SENSITIVE, REFUSED)
-        status = np.where(u < refused, 1, np.where(u < refused + LIMITED, 2, np.where(u < refused + LIMITED + FAILED, 4, 0)))
+        ends = np.stack([refused, refused + LIMITED, refused + LIMITED + BLOCKED, refused + LIMITED + BLOCKED + FAILED])
+        status = np.array([1, 2, 3, 4, 0])[(u >= ends).sum(axis=0)]
         return np.where(time / MICROSECONDS_A_DAY > self._closed[q.account], 3, status)
 
-    def _who(self, out: dict[str, pa.Array], q: _Asked, rows: Rows, at: Ints, time: Ints) -> None:
+    def _who(self, out: dict[str, pa.Array], q: _Asked, at: Ints, time: Ints) -> None:
         account = pa.array(q.account)
         out["exchange_id"] = hex_ids(mixed(at + self._secret))
         out["time"] = pa.array(time + START_MICROSECONDS).cast(pa.timestamp("us", tz="UTC"))
@@ -192,7 +224,9 @@ class Renderer:
         users = self._end_users[q.stream]
         user = (np.maximum(users, 1) ** fraction(mixed(q.conversation, 11))).astype(np.int64)
         out["end_user_id"] = nulled(hex_ids(mixed(q.account, user, self._secret, 12)), users > 0)
-        out["conversation_id"] = nulled(hex_ids(mixed(q.conversation, q.account, 13)), self._has_conversation[q.account])
+        out["conversation_id"] = nulled(
+            hex_ids(mixed(q.conversation, q.account, 13)), self._has_conversation[q.account]
+        )
         out["access_path"] = self._path.take(account)
         held = mixed(q.stream, (time / self._hold[q.stream]).astype(np.int64), 14)
         which = np.where(fraction(mixed(q.row, 15)) < 0.05, mixed(q.row, 16), held)  # now and then another line
@@ -211,36 +245,43 @@ class Renderer:
         line = nothing - 1 if ordinal is None else self._line(q, ordinal)
         size = self._parts.at[before + 1] - self._parts.at[before] + self._parts.at[after + 1] - self._parts.at[after]
         # the whole message follows one law of lengths, whether an instruction is part of it or not
-        target = np.maximum(lengths(q.seed, q.code, MEAN_BYTES) - size, 40)
-        grammar = np.where(q.code, CODE, self._language[q.account])
+        target = np.maximum(lengths(q.seed, q.code) - size, 40)
+        # what is shared is one text for all, in English; the rest is in the account's language
+        grammar = np.where(q.code, CODE, np.where(q.shared, 0, self._language[q.stream]))
         asks = fraction(mixed(q.seed, 19)) < 0.6
-        buffer, ends = write_texts(self._grammar, self._parts, self._lines, q.seed, grammar, asks, target, before, after, line)
+        texts = Texts(q.seed, grammar, asks, target, before, after, line)
+        buffer, ends = write_texts(self._grammar, self._parts, self._lines, texts)
         out["prompt"] = _text_array(buffer, ends)
         system = self._system_of[q.wording]
         out["system_prompt"] = self._system_text.take(pa.array(system))
         answered = mixed(q.seed, q.row, 20)
         extract = 120 + (answered % np.uint64(160)).astype(np.int64)  # an extract: the store keeps no whole answers
-        lead = self._response[q.wording]
-        said, said_ends = write_texts(
-            self._grammar, self._parts, self._lines, answered, grammar, np.zeros(n, bool), np.where(status == 0, extract, 0), lead, nothing, nothing - 1
-        )
+        # a job asks for a form and mostly gets it; any answer may begin like one
+        usual = self._usual[(mixed(answered, 32) % np.uint64(len(self._usual))).astype(np.int64)]
+        lead = np.where(fraction(mixed(answered, 33)) < FORM_KEPT, self._response[q.wording], usual)
+        extract = np.where(status == 0, extract, 0)
+        texts = Texts(answered, grammar, np.zeros(n, bool), extract, lead, nothing, nothing - 1)
+        said, said_ends = write_texts(self._grammar, self._parts, self._lines, texts)
         response = nulled(_text_array(said, said_ends), status == 0)
-        refusal = pa.array(REFUSALS).take(pa.array(np.where(status == 1, (q.row % np.uint64(len(REFUSALS))).astype(np.int64), 0)))
-        out["response"] = pa.compute.if_else(pa.array(status == 1), refusal, response)
+        refusal = pa.array(REFUSALS).take(
+            pa.array(np.where(status == 1, (q.row % np.uint64(len(REFUSALS))).astype(np.int64), 0))
+        )
+        out["response"] = pc.if_else(pa.array(status == 1), refusal, response)
         return np.diff(ends, prepend=0) + self._system_bytes[system]
 
     def _line(self, q: _Asked, ordinal: Ints) -> Ints:
         own = self._line_at[q.stream] + ordinal % self._line_count[q.stream]
-        pool = self._pool[q.stream]
-        shared = q.opening & (fraction(mixed(q.conversation, 4)) < self._pool_share[q.stream])
+        pool = self._pool[q.origin]
         item = (q.first_seed % self._pool_lines[pool].astype(np.uint64)).astype(np.int64)
-        return np.where(shared, self._pool_line[pool] + item, own)
+        return np.where(q.shared, self._pool_line[pool] + item, own)
 
-    def _how(self, out: dict[str, pa.Array], q: _Asked, turn: Ints, time: Ints, status: Ints, sent: Ints) -> None:
+    def _how(self, out: dict[str, pa.Array], q: _Asked, *, turn: Ints, time: Ints, status: Ints, sent: Ints) -> None:
         account = pa.array(q.account)
         out["model"] = pa.array(MODELS).take(pa.array(self._which_model(q, time)))
         tools = self._tools_of[q.wording]
-        out["tools"] = nulled(pa.array([list(t) for t in TOOL_SETS], pa.list_(pa.string())).take(pa.array(tools)), tools > 0)
+        out["tools"] = nulled(
+            pa.array([list(t) for t in TOOL_SETS], pa.list_(pa.string())).take(pa.array(tools)), tools > 0
+        )
         out["temperature"] = self._temperature.take(account)
         out["max_tokens"] = self._limit.take(account)
         out["reasoning_budget"] = self._budget.take(account)
@@ -252,23 +293,25 @@ class Renderer:
         messages = 2 * turn + 1 + system
         out["messages"] = pa.array(messages.astype(np.int32))
         out["history_hashes"] = self._history(q, messages, system)
-        normal = _normal(mixed(q.row, 24))
+        spare = normal(mixed(q.row, 24))
         mu, spread = np.where(q.code, OUTPUT_CODE[0], OUTPUT_TALK[0]), np.where(q.code, OUTPUT_CODE[1], OUTPUT_TALK[1])
-        answer = np.exp(mu + spread * normal)
-        thought = np.minimum(np.exp(6.0 + _normal(mixed(q.row, 25))), self._budget_number[q.account])
+        answer = np.exp(mu + spread * spare)
+        thought = np.minimum(np.exp(6.0 + normal(mixed(q.row, 25))), self._budget_number[q.account])
         ok = status == 0
         total = np.minimum(answer + thought, self._limit_number[q.account])
-        out["output_tokens"] = pa.array(np.where(ok, np.maximum(total, 1), np.where(status == 1, 14, 0)).astype(np.int32))
+        out["output_tokens"] = pa.array(
+            np.where(ok, np.maximum(total, 1), np.where(status == 1, 14, 0)).astype(np.int32)
+        )
         out["reasoning_tokens"] = pa.array(np.where(ok, np.minimum(thought, total), 0).astype(np.int32))
         # four bytes a token; each earlier turn adds a message and an answer of the usual size
-        history = turn * (MEAN_BYTES / 4 + 200) * np.exp(0.3 * _normal(mixed(q.conversation, 26)))
+        history = turn * (MEAN_BYTES / 4 + 200) * np.exp(0.3 * normal(mixed(q.conversation, 26)))
         out["input_tokens"] = pa.array((sent / 4 + history + 3).astype(np.int32))
         out["status"] = pa.array(STATUSES).take(pa.array(status))
 
     def _which_model(self, q: _Asked, time: Ints) -> Ints:
         day = time / MICROSECONDS_A_DAY
         u = fraction(mixed(q.row, 27))
-        other = np.array([OLD_MODELS(_Fixed(x)) for x in np.linspace(0, 0.999, 64)], np.int64)
+        other = np.array([OLD_MODELS.at(float(x)) for x in np.linspace(0, 0.999, 64)], np.int64)
         model = np.where(u < 0.15, other[(mixed(q.row, 28) % np.uint64(64)).astype(np.int64)], self._model[q.account])
         newest = np.where((day > RELEASED_ON[NEW_MINI]) & (fraction(mixed(q.row, 29)) < 0.2), NEW_MINI, NEW)
         share = self._new_share[q.stream]
@@ -290,49 +333,13 @@ class Renderer:
         return nulled(pa.ListArray.from_arrays(pa.array(offsets), hex_ids(h)), has)
 
 
-class _Fixed:
-    """A stand-in for Random that gives one number, to tabulate a distribution."""
-
-    def __init__(self, value: float) -> None:
-        self._value = value
-
-    def random(self) -> float:
-        """The number."""
-        return self._value
-
-
-def _normal(h: Seeds) -> npt.NDArray[np.float64]:
-    u, v = fraction(mixed(h, 1)), fraction(mixed(h, 2))
-    out: npt.NDArray[np.float64] = np.sqrt(-2.0 * np.log1p(-u)) * np.cos(2.0 * np.pi * v)
-    return out
-
-
 def _fingerprints() -> tuple[str, ...]:
     h = mixed(np.arange(len(USER_AGENTS)), 4242)
     g = mixed(np.arange(len(USER_AGENTS)), 2424)
-    return tuple(f"t13d{15 + i % 4}{10 + i % 7}h2_{int(a):016x}"[:23] + f"_{int(b):016x}"[:13] for i, (a, b) in enumerate(zip(h, g, strict=True)))
+    return tuple(
+        f"t13d{15 + i % 4}{10 + i % 7}h2_{int(a):016x}"[:23] + f"_{int(b):016x}"[:13]
+        for i, (a, b) in enumerate(zip(h, g, strict=True))
+    )
 
 
 TLS = _fingerprints()
-
-
-def _deal_lines(world: Streams, lines: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Split the lines of a text folder: a block for each shared list, then one for each stream by its size.
-
-    Blocks do not overlap, so what two accounts both send is shared on purpose; a stream that has used up its block
-    begins it again.
-    """
-    streams = world.streams
-    pools = {s.payloads.number: s.payloads.size for s in streams if s.payloads}
-    sizes = np.zeros(max(pools, default=0) + 1, np.int64)
-    for number, size in pools.items():
-        sizes[number] = size
-    # at most a quarter of the text goes into shared lists
-    room = max(lines // 4, 1)
-    if sizes.sum() > room:
-        sizes = np.maximum(np.minimum(sizes, 1), sizes * room // sizes.sum())
-    pool_at = np.cumsum(sizes) - sizes
-    left = lines - int(sizes.sum())
-    rows = np.array([max(s.rows, 1) for s in streams], np.float64)
-    counts = np.maximum(1, (rows / rows.sum() * (left - len(streams))).astype(np.int64))
-    return int(sizes.sum()) + np.cumsum(counts) - counts, counts, pool_at, np.maximum(sizes, 1)

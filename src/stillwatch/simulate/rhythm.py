@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.simulate.accounts import DAYS, MICROSECONDS_A_DAY
+from stillwatch.simulate.seeds import fraction, mixed
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -69,16 +70,25 @@ def gaps(rng: np.random.Generator, turn: Ints, seconds: Floats) -> Ints:
     return since
 
 
-def openings(
-    rng: np.random.Generator, start: Floats, end: Floats, profile: Ints, utc_offset: Floats, busy: Ints, stream: Ints
-) -> Ints:
-    """When each conversation opens, in microseconds from the start. All arrays but `stream` are by conversation.
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """When streams are active, one entry a stream: life in days, profile of hours, and the number of distinct days of
+    activity, since people are not at it every day."""
 
-    `busy` is the number of distinct days on which the stream is active: people are not at it every day.
-    """
-    n = len(start)
+    start: Floats
+    end: Floats
+    profile: Ints
+    utc_offset: Floats
+    busy: Ints
+
+
+def openings(rng: np.random.Generator, habits: Habits, stream: Ints) -> Ints:
+    """When each conversation opens, in microseconds from the start; `stream` is each conversation's."""
+    n = len(stream)
+    start, end, profile = habits.start[stream], habits.end[stream], habits.profile[stream]
+    utc_offset, busy = habits.utc_offset[stream], habits.busy[stream]
     slot = (rng.random(n) * busy).astype(np.int64)
-    u = (np.sin((stream * 7919 + slot * 104_729) % 100_003) * 43758.5453) % 1.0  # the stream's own busy days
+    u = fraction(mixed(stream, slot))  # the stream's own busy days
     day = np.floor(start + u * np.maximum(end - start, 1e-9))
     weekend = (day.astype(np.int64) % 7) >= 5  # the world starts on a Monday
     put_off = weekend & (rng.random(n) < PUT_OFF[profile])

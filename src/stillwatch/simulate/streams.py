@@ -48,6 +48,8 @@ class Stream:
     end_users: int | None = None  # own customers passed on; None as the account does
     new_model_share: float = 0.0  # of requests after the release, on top of the account's own habit
     only_new_model: bool = False
+    language: int = -1  # of payloads; the account's where negative
+    handover: int = 0  # streams of one number continue one another's conversations; 0 for none
 
 
 class Streams:
@@ -62,14 +64,28 @@ class Streams:
         self.pieces: list[str] = ["", *QUOTED_TEXTS]
         self.wordings: list[Wording] = []
         self._payloads = 0
+        self._groups = 0
         self.plain = self.wording("", "", "", code=0.12)
 
     def wording(
-        self, before: str, after: str, system: str, *, response: str = "", tools: int = 0, code: float = 0.15, sensitive: bool = False
+        self,
+        before: str,
+        after: str,
+        system: str,
+        *,
+        response: str = "",
+        tools: int = 0,
+        code: float = 0.15,
+        sensitive: bool = False,
     ) -> int:
         """Keep a wording and give its number."""
         self.wordings.append(Wording(before, after, system, response, tools, code, sensitive))
         return len(self.wordings) - 1
+
+    def handover_group(self) -> int:
+        """A new number for streams that continue one another's conversations."""
+        self._groups += 1
+        return self._groups
 
     def shared_payloads(self, size: int, share: float) -> SharedPayloads:
         """A new list of payloads that more than one may send."""
@@ -77,7 +93,14 @@ class Streams:
         return SharedPayloads(self._payloads, size, share)
 
     def job(
-        self, intent: str, count: int, *, chinese: bool = False, system: bool | None = None, tools: int | None = None, code: float | None = None
+        self,
+        intent: str,
+        count: int,
+        *,
+        chinese: bool = False,
+        system: bool | None = None,
+        tools: int | None = None,
+        code: float | None = None,
     ) -> list[int]:
         """The wordings of one new job: where they stand, in what form answers come, which tools are offered.
 
@@ -100,13 +123,12 @@ class Streams:
                 numbers.append(self.wording(text + "\n\n", "", "", **given))  # type: ignore[arg-type]
         return numbers
 
-    def add(self, stream: Stream) -> Stream:
-        """Keep a stream, within its account's life."""
+    def add(self, stream: Stream, notices: tuple[float, float] = (0.05, 3.0)) -> Stream:
+        """Keep a stream, within its account's life. A closed account knocks on for `notices` days, drawn between."""
         a = stream.account
         stream.start = max(stream.start, a.created + 0.01)
         if a.closed is not None:
-            # a closed account knocks for some hours before its holder gives up
-            stream.end = min(stream.end, a.closed + self.r.uniform(0.02, 0.5))
+            stream.end = min(stream.end, a.closed + self.r.uniform(*notices))
         stream.start = min(max(stream.start, 0.0), DAYS - 0.5)
         stream.end = min(max(stream.end, stream.start + 0.2), float(DAYS))
         self.streams.append(stream)

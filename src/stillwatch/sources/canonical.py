@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.sources.lines import DamagedFile, Record
+from stillwatch.sources.lines import FORBIDDEN, DamagedFile, Record
 from stillwatch.sources.mapping import Chosen, From
 from stillwatch.sources.rejects import Rejects
 from stillwatch.tables import EXCHANGES
@@ -42,7 +42,7 @@ def parquet_schema(path: Path) -> pa.Schema:
         with pq.ParquetFile(path) as file:
             return file.schema_arrow
     except PermissionError as failure:
-        raise DamagedFile("no permission to read the file") from failure
+        raise DamagedFile(FORBIDDEN) from failure
     except (pa.ArrowException, OSError, ValueError, MemoryError) as failure:
         raise DamagedFile(DAMAGED) from failure
 

@@ -189,6 +189,8 @@ def from_arrow(array: pa.Array, column: Column, span: times.Span, faults: Faults
         array = array.dictionary_decode()
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), column.type)
+    if pa.types.is_decimal(array.type):  # as warehouses export whole numbers
+        array = _from_decimal(array)
     if column.type == TIMESTAMP:
         return _times_from_arrow(array, column, span, faults)
     fast = None
@@ -201,6 +203,13 @@ def from_arrow(array: pa.Array, column: Column, span: times.Span, faults: Faults
     if fast is None:
         return from_values(_python_values(array), column, span, faults)
     return _tidy(fast, column, faults)
+
+
+def _from_decimal(array: pa.Array) -> pa.Array:
+    try:
+        return array.cast(pa.int64())
+    except pa.ArrowException:
+        return array.cast(pa.float64())
 
 
 def _castable(source: pa.DataType, target: pa.DataType) -> bool:

@@ -54,6 +54,8 @@ def text_of(content: Any, depth: int = 0) -> str | None:
             return text_of(content["text"], depth + 1)
         if kind in (None, "text", "message") and "content" in content:
             return text_of(content["content"], depth + 1)
+        # Converse marks text that guardrails are to look at.
+        return text_of(content.get("guardContent", content.get("text")), depth + 1) if kind is None else None
     return None
 
 

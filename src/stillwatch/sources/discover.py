@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,6 +26,9 @@ BESIDE: Final = MappingProxyType(
 )
 # Lines looked at for one that some format recognises: enough to get past a damaged beginning.
 LOOK_AT: Final = 100
+_ARRAY: Final = re.compile(rb"\s*\[\s*([{\[]|$)")
+
+NEITHER: Final = "neither Parquet nor JSON lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def discover(
         raise InputError(f"--format {format}: no such format; use auto, {', '.join(FORMATS)}")
     inputs = Inputs([], accounts=accounts, models=models)
     named = {p.resolve() for p in (accounts, models, *join) if p is not None}
-    for path, root in _files(targets, rejects):
+    for path in _files(targets, rejects):
         role = BESIDE.get(path.name)
         if path.name.startswith("truth_") or path.resolve() in named:
             continue
@@ -77,7 +81,7 @@ def discover(
             elif getattr(inputs, role) not in (accounts, models):
                 rejects.add(str(path), f"a second {path.name}; name the one to use", file=True)
             continue
-        partitions = _partitions(path, root)
+        partitions = _partitions(path)
         try:
             traffic = _sniff(path, format, partitions, bool(join))
         except DamagedFile as damage:
@@ -98,40 +102,54 @@ def _nothing(targets: Sequence[str], rejects: Rejects) -> str:
     return f"{where}: no usable traffic: {reasons}"
 
 
-def _files(targets: Sequence[str], rejects: Rejects) -> Iterator[tuple[Path, Path | None]]:
-    """Every file once, sorted by path, with the folder it was found under."""
-    found: dict[Path, tuple[Path, Path | None]] = {}
+def _files(targets: Sequence[str], rejects: Rejects) -> list[Path]:
+    """Every file once, sorted by path, so that neither the order of targets nor that of a folder decides anything."""
+    found: dict[Path, Path] = {}
     for target in targets:
-        path = Path(target)
-        listed: list[tuple[Path, Path | None]]
-        if path.is_dir():
-            listed = [(p, path) for p in _under(path)]
-        elif path.exists():
-            listed = [(path, None)]
-        else:
-            matched = [Path(p) for p in glob.glob(target, recursive=True)]  # noqa: PTH207  (it may be absolute)
-            listed = [(p, None) for p in matched if p.is_file()]
-            listed += [(p, m) for m in matched if m.is_dir() for p in _under(m)]
-            if not listed:
+        try:
+            listed = _listed(target, rejects)
+            if listed is None:
                 rejects.add(target, "no such file or folder", file=True)
-        for file, root in listed:
-            found.setdefault(file.resolve(), (file, root))
-    yield from sorted(found.values(), key=lambda pair: str(pair[0]))
+            for path in listed or ():
+                found.setdefault(path.resolve(), path)
+        except OSError:
+            rejects.add(target, lines.FORBIDDEN, file=True)
+    return sorted(found.values(), key=str)
 
 
-def _under(folder: Path) -> Iterator[Path]:
+def _listed(target: str, rejects: Rejects) -> list[Path] | None:
+    """The files that a target means; None where there is nothing of that name."""
+    path = Path(target)
+    if path.is_dir():
+        return list(_under(path, rejects))
+    if path.exists():
+        return [path]
+    # A glob may be absolute, which Path.glob does not take.
+    matched = [m for m in map(Path, glob.glob(target, recursive=True)) if not _kept_apart(m.name)]  # noqa: PTH207
+    inside = [p for m in matched if m.is_dir() for p in _under(m, rejects)]
+    return [*(m for m in matched if not m.is_dir()), *inside] if matched else None
+
+
+def _under(folder: Path, rejects: Rejects) -> Iterator[Path]:
     """Files below a folder, but for hidden ones and what Spark and table formats keep for themselves (_SUCCESS, …)."""
-    for here, folders, names in os.walk(folder):
-        folders[:] = [f for f in folders if not f.startswith((".", "_"))]
+
+    def unreadable(failure: OSError) -> None:
+        rejects.add(str(failure.filename), lines.FORBIDDEN, file=True)
+
+    for here, folders, names in os.walk(folder, onerror=unreadable):
+        folders[:] = [f for f in folders if not _kept_apart(f)]
         for name in names:
-            if not name.startswith((".", "_")):
+            if not _kept_apart(name):
                 yield Path(here) / name
 
 
-def _partitions(path: Path, root: Path | None) -> tuple[tuple[str, str], ...]:
+def _kept_apart(name: str) -> bool:
+    return name.startswith((".", "_"))
+
+
+def _partitions(path: Path) -> tuple[tuple[str, str], ...]:
     """Columns of ours in Hive-style folder names: `account_id=a/model=m/part.parquet`."""
-    parents = path.relative_to(root).parts[:-1] if root is not None and path.is_relative_to(root) else path.parts[:-1]
-    pairs = [tuple(part.split("=", 1)) for part in parents if "=" in part]
+    pairs = [tuple(part.split("=", 1)) for part in path.parts[:-1] if "=" in part]
     return tuple((k, unquote(v)) for k, v in pairs if k in EXCHANGES.names and v != "__HIVE_DEFAULT_PARTITION__")
 
 
@@ -155,7 +173,7 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(4)
     except OSError as failure:
-        raise DamagedFile("no permission to read the file") from failure
+        raise DamagedFile(lines.FORBIDDEN) from failure
 
 
 def _columns_present(path: Path, partitions: tuple[tuple[str, str], ...], joined: bool) -> None:
@@ -167,41 +185,49 @@ def _columns_present(path: Path, partitions: tuple[tuple[str, str], ...], joined
 
 
 def _line_format(path: Path, wanted: str) -> str:
-    objects = parsed = 0
-    binary = False
-    try:
-        for number, line in islice(lines.lines(path), LOOK_AT):
-            if line is None or not line.strip():
-                continue
-            binary = binary or b"\0" in line
-            if number == 1:
-                line = line.removeprefix(lines.BYTE_ORDER_MARK)  # noqa: PLW2901
-                if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-                    raise DamagedFile("UTF-16 text; convert it to UTF-8")
-                if line.startswith(lines.PARQUET_MAGIC):
-                    raise DamagedFile("a Parquet file inside a compressed one; unpack it")
-            try:
-                value, _ = lines.parse(line)
-            except ValueError:
-                if number == 1 and line.strip() in (b"[", b"{"):
-                    raise DamagedFile("JSON over several lines; write one record a line (jq -c '.[]?')") from None
-                continue
-            parsed += 1
-            if isinstance(value, list) and number == 1:
-                raise DamagedFile("one JSON array; write one record a line (jq -c '.[]')")
-            if not isinstance(value, dict):
-                continue
-            objects += 1
-            for name, module in FORMATS.items():
-                if wanted in ("auto", name) and module.recognises(value):
-                    return name
-    except DamagedFile:
-        if not parsed:
-            raise
+    """The first format that recognises one of the first lines; raises DamagedFile where none does."""
+    parsed = binary = False
+    for number, line in _first_lines(path):
+        if number == 1:
+            _not_lines(line)
+        binary = binary or b"\0" in line
+        try:
+            value, _ = lines.parse(line)
+        except ValueError:
+            continue
+        parsed = True
+        if not isinstance(value, dict):
+            continue
+        for name, module in FORMATS.items():
+            if wanted in ("auto", name) and module.recognises(value):
+                return name
     if not parsed:
-        raise DamagedFile(
-            "a binary file, neither Parquet nor JSON lines" if binary else "neither Parquet nor JSON lines"
-        )
+        raise DamagedFile("a binary file, neither Parquet nor JSON lines" if binary else NEITHER)
     if wanted != "auto":
         raise DamagedFile(f"JSON lines, but none of the first {LOOK_AT} is of --format {wanted}")
     raise DamagedFile("JSON lines of no known format; name the columns as in the reference, or give --format")
+
+
+def _first_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The first lines that are not blank; a file that breaks off after one of them is told by those before."""
+    some = False
+    try:
+        for number, line in islice(lines.lines(path), LOOK_AT):
+            if line is not None and line.strip():
+                some = True
+                yield number, line.removeprefix(lines.BYTE_ORDER_MARK) if number == 1 else line
+    except DamagedFile:
+        if not some:
+            raise
+
+
+def _not_lines(line: bytes) -> None:
+    """Raise DamagedFile for what a first line shows to be something else than JSON lines."""
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DamagedFile("UTF-16 text; convert it to UTF-8")
+    if line.startswith(lines.PARQUET_MAGIC):
+        raise DamagedFile("a Parquet file inside a compressed one; unpack it")
+    if _ARRAY.match(line):
+        raise DamagedFile("a JSON array; write one record a line (jq -c '.[]')")
+    if line.strip() == b"{":
+        raise DamagedFile("JSON over several lines; write one record a line (jq -c .)")

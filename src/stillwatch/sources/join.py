@@ -48,7 +48,10 @@ class Joined:
         self._seen = self._matched = 0
         self._filled: dict[str, int] = {}
         self._names: set[str] = set()
-        self._folder = tempfile.TemporaryDirectory(prefix="stillwatch-join-")
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="stillwatch-join-")
+        except OSError as failure:
+            raise EnvironmentFailure(f"no temporary folder for the joined file: {failure.strerror}") from failure
         self._base = sqlite3.connect(Path(self._folder.name) / "joined.sqlite", isolation_level=None)
         try:
             self._load(chosen)

@@ -31,6 +31,7 @@ ZSTD_CHUNK = 1 << 12
 # A 50 MB prompt takes up to 300 MB once JSON has escaped every byte; a line beyond this is no record but a bomb.
 LONGEST_LINE = 512 << 20
 
+FORBIDDEN = "no permission to read it"
 REPAIRED = "characters that are not valid Unicode were replaced by U+FFFD"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -61,7 +62,9 @@ def chunks(path: Path) -> Iterator[bytes]:
                 while chunk := raw.read(CHUNK):
                     yield chunk
     except PermissionError as failure:
-        raise DamagedFile("no permission to read the file") from failure
+        raise DamagedFile(FORBIDDEN) from failure
+    except IsADirectoryError as failure:
+        raise DamagedFile("a folder, not a file") from failure
     except FileNotFoundError as failure:
         raise DamagedFile("no such file") from failure
     except OSError as failure:
@@ -121,7 +124,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
         yield number, b"".join(pieces) if held <= LONGEST_LINE else None
         for line in rest[:-1]:
             number += 1
-            yield number, line
+            yield number, line if len(line) <= LONGEST_LINE else None
         number += 1
         pieces, held = [rest[-1]], len(rest[-1])
     if held:

@@ -93,7 +93,7 @@ def _places(path: Path, column: str, value: Any) -> tuple[str, ...]:
 def at(value: Any, path: tuple[str, ...]) -> Any:
     """What stands at a path of keys (and, in lists, numbers); None where the path leads nowhere."""
     for key in path:
-        if isinstance(value, dict):
+        if type(value) is dict:  # as JSON parsers make them; half the cost of isinstance, on the busiest line here
             value = value.get(key)
         elif isinstance(value, list) and key.isdigit() and len(key) < 9 and int(key) < len(value):
             value = value[int(key)]
@@ -113,7 +113,7 @@ class Copier:
         row: dict[str, Any] = {}
         for column, paths in self._plan:
             for path in paths:
-                found = at(value, path)
+                found = value.get(path[0]) if len(path) == 1 else at(value, path)
                 if found is not None and found != "":
                     row[column] = found
                     break

@@ -37,8 +37,7 @@ class Rejects:
         self.by_reason[reason] = self.by_reason.get(reason, 0) + 1
         if self.path is None:
             return
-        # Paths may hold bytes that are not UTF-8, which Python carries as lone surrogates and JSON cannot.
-        line: dict[str, object] = {"place": place.encode("utf-8", "replace").decode(), "reason": reason}
+        line: dict[str, object] = {"place": _printable(place), "reason": reason}
         if field is not None:
             line["field"] = field
         if file:
@@ -53,11 +52,11 @@ class Rejects:
     def remark(self, what: str, place: str, times: int = 1) -> None:
         """Count something that was repaired or left empty; told once for each `what`, with the first place."""
         self._remarks[what] += times
-        self._first_place.setdefault(what, place)
+        self._first_place.setdefault(what, _printable(place))
 
     def note(self, line: str) -> None:
         """Add one finished line to the warnings."""
-        self._lines.append(line)
+        self._lines.append(_printable(line))
 
     @property
     def warnings(self) -> list[str]:
@@ -83,3 +82,8 @@ class Rejects:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _printable(place: str) -> str:
+    """Paths may hold bytes that are not UTF-8, which Python carries as lone surrogates and JSON cannot."""
+    return place.encode("utf-8", "replace").decode()

@@ -18,7 +18,9 @@ def sql(name: str) -> str:
 
 def build(engine: DuckDB, has_duplicates: bool) -> None:
     """Make every rollup from the engine's view `enriched`."""
-    engine.create("exchanges", sql("exchanges")) if has_duplicates else engine.create("exchanges", "SELECT * FROM enriched")
+    engine.create("exchanges", sql("exchanges")) if has_duplicates else engine.create(
+        "exchanges", "SELECT * FROM enriched"
+    )
     for name in ("parties", "traffic", "account_days", "occurrences"):
         engine.create(name, sql(name))
     shared(engine)

@@ -103,6 +103,6 @@ def judge(group: Weighed) -> Judgement:
     factors = []
     for claim, rivals in RIVALS.items():
         weighed = sorted((_against(claim, r, group) for r in rivals), key=lambda w: (w.bits, w.kind.name))
-        probability = 1.0 / (1.0 + sum(2.0 ** -w.bits for w in weighed))
+        probability = 1.0 / (1.0 + sum(2.0**-w.bits for w in weighed))
         factors.append(JudgedFactor(claim, probability, tuple(weighed)))
     return Judgement(tuple(factors))

@@ -1,0 +1,155 @@
+"""The results of a scan: tables, document and page, written into one folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from stillwatch.campaigns.find import LIKELY
+from stillwatch.engine import DuckDB
+from stillwatch.enrich import Gear
+from stillwatch.findings import Findings
+from stillwatch.outputs.assembled import Assembled
+from stillwatch.outputs.document import document
+from stillwatch.report import render_report
+from stillwatch.settings import Settings
+from stillwatch.sources import Inputs, Rejects
+from stillwatch.tables import (
+    OUT_ACCOUNTS, OUT_CAMPAIGNS, OUT_EVIDENCE, OUT_EXCHANGES, OUT_MEMBERSHIPS, OUT_POOLS, OUT_WORKLOADS, Table,
+)
+
+__all__ = ["write_results"]
+
+
+def _write(folder: Path, name: str, table: Table, rows: list[dict[str, object]]) -> None:
+    made = pa.Table.from_pylist(rows, schema=pa.schema([pa.field(c.name, c.type) for c in table.columns]))
+    pq.write_table(made, folder / f"{name}.parquet", compression="zstd")
+
+
+def _accounts(engine: DuckDB, found: Assembled) -> list[dict[str, object]]:
+    """One row an account, the strongest finding of each."""
+    best: dict[str, dict[str, object]] = {}
+    for group in found.campaigns:
+        parts = {m.account_no: m for m in group.members}
+        for account, p in zip(group.candidate.weighed.members, group.candidate.probabilities, strict=True):
+            member = parts.get(int(account))
+            probability = member.probability if member else float(p)
+            verdict = member.role if member else "none"
+            name = found.account_ids[int(account)]
+            if name not in best or probability > float(str(best[name]["probability"])):
+                ids = {"pool_id": group.pool_id, "campaign_id": group.campaign_id} if member else {}
+                best[name] = {"account_id": name, "probability": probability, "verdict": verdict} | ids
+    for group in found.others:
+        for account, p in zip(group.candidate.weighed.members, group.candidate.probabilities, strict=True):
+            name = found.account_ids[int(account)]
+            verdict = "cleared" if group.candidate.verdict == "cleared" else "undetermined"
+            held = best.setdefault(name, {"account_id": name, "probability": 0.0, "verdict": "none"})
+            held["probability"] = max(float(str(held["probability"])), min(float(p), LIKELY - 1e-6))
+            if held["verdict"] == "none" or (held["verdict"] == "cleared" and verdict == "undetermined"):
+                held["verdict"] = verdict
+    everyone = engine.query("SELECT account_id FROM parties UNION SELECT account_id FROM account_file ORDER BY account_id")
+    return [
+        best.get(name, {"account_id": name, "probability": 0.0, "verdict": "none"})
+        for name in everyone["account_id"].to_pylist()
+    ]
+
+
+def _memberships(engine: DuckDB, found: Assembled) -> list[dict[str, object]]:
+    rows = engine.query(
+        "SELECT campaign_no, workload_no, account_no, key_id FROM campaign_traffic "
+        "GROUP BY campaign_no, workload_no, account_no, key_id ORDER BY 1, 2, 3, 4 NULLS FIRST"
+    ).to_pylist()
+    probability = {(n, m.account_no): m.probability for n, g in enumerate(found.campaigns) for m in g.members}
+    return [
+        {
+            "account_id": found.account_ids[r["account_no"]],
+            "key_id": r["key_id"],
+            "pool_id": found.campaigns[r["campaign_no"]].pool_id,
+            "workload_id": found.workloads[r["workload_no"]].id,
+            "campaign_id": found.campaigns[r["campaign_no"]].campaign_id,
+            "probability": probability[r["campaign_no"], r["account_no"]],
+        }
+        for r in rows
+        if probability[r["campaign_no"], r["account_no"]] >= LIKELY
+    ]
+
+
+def _exchanges(engine: DuckDB, found: Assembled, folder: Path) -> None:
+    """exchanges/day=YYYY-MM-DD/: what belongs to a campaign, victims' stolen exchanges with it."""
+    rows = engine.query(
+        "SELECT e.exchange_id, c.time_us, c.campaign_no, c.workload_no, m.probability_ppm FROM campaign_traffic AS c "
+        "JOIN exchanges AS e ON e.exchange_no = c.exchange_no "
+        "JOIN campaign_members AS m ON m.campaign_no = c.campaign_no AND m.account_no = c.account_no "
+        "ORDER BY c.time_us, e.exchange_id, c.campaign_no"
+    )
+    (folder / "exchanges").mkdir()
+    if rows.num_rows == 0:
+        return
+    workload = np.array([w.id for w in found.workloads])[rows["workload_no"].to_numpy()]
+    campaign = np.array([g.campaign_id for g in found.campaigns])[rows["campaign_no"].to_numpy()]
+    time = rows["time_us"].cast(pa.timestamp("us", tz="UTC"))
+    days = np.datetime_as_string(rows["time_us"].to_numpy().astype("datetime64[us]").astype("datetime64[D]"))
+    table = pa.table(
+        {
+            "exchange_id": rows["exchange_id"], "time": time, "workload_id": workload, "campaign_id": campaign,
+            "probability": rows["probability_ppm"].to_numpy() / 1e6, "day": days,
+        }
+    )
+    partitioning = ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
+    ds.write_dataset(
+        table, folder / "exchanges", format="parquet", partitioning=partitioning, max_partitions=100_000,
+        basename_template="part-{i}.parquet",
+    )
+
+
+def _evidence(findings: Findings) -> list[dict[str, object]]:
+    every = [e for c in findings.campaigns for f in c.factors for e in f.evidence]
+    every += [e for c in findings.campaigns for m in c.members for e in m.evidence]
+    return [
+        {"evidence_id": e.id, "subject": e.subject, "claim": e.claim, "kind": e.kind, "bits": e.bits,
+         "statement": e.statement, "rows": e.rows}
+        for e in every
+    ]
+
+
+def _tables(engine: DuckDB, found: Assembled, findings: Findings, folder: Path) -> None:
+    _write(folder, "accounts", OUT_ACCOUNTS, _accounts(engine, found))
+    _write(folder, "memberships", OUT_MEMBERSHIPS, _memberships(engine, found))
+    _exchanges(engine, found, folder)
+    groups = [*found.campaigns, *found.others]
+    _write(folder, "pools", OUT_POOLS, [
+        {"pool_id": g.pool_id, "campaign_id": g.campaign_id, "accounts": len(g.candidate.weighed.members),
+         "probability": g.candidate.judgement.factors[0].probability} for g in groups
+    ])
+    counted = {w.id: w for c in findings.campaigns for w in c.workloads}
+    _write(folder, "workloads", OUT_WORKLOADS, [
+        {"workload_id": w.id, "campaign_id": g.campaign_id, "title": w.title,
+         "accounts": counted[w.id].accounts if w.id in counted else len(g.candidate.weighed.members),
+         "exchanges": counted[w.id].exchanges if w.id in counted else g.exchanges}
+        for g in groups for w in g.workloads
+    ])
+    _write(folder, "campaigns", OUT_CAMPAIGNS, [
+        {"campaign_id": c.id, "probability": c.probability, **{f.name: f.probability for f in c.factors},
+         "accounts": c.accounts, "victims": c.victims, "exchanges": c.exchanges, "output_tokens": c.output_tokens,
+         "first": c.first, "last": c.last} for c in findings.campaigns
+    ])
+    _write(folder, "evidence", OUT_EVIDENCE, _evidence(findings))
+
+
+def write_results(
+    engine: DuckDB, found: Assembled, folder: Path, settings: Settings, gear: Gear, inputs: Inputs, rejects: Rejects,
+    absent: tuple[str, ...],
+) -> Findings:
+    """Write every output into `folder` and return the findings document."""
+    findings = document(engine, found, settings, gear, inputs, rejects, absent)
+    _tables(engine, found, findings, folder)
+    (folder / "report.html").write_text(render_report(findings), "utf-8")
+    (folder / "findings.json").write_text(
+        json.dumps(findings.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", "utf-8"
+    )
+    return findings

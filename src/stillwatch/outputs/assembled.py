@@ -1,0 +1,135 @@
+"""Candidates put in order and given their ids: what tables, document and report are written from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from stillwatch.campaigns import Candidate, Member, members
+from stillwatch.campaigns.members import take_traffic
+from stillwatch.engine import DuckDB
+from stillwatch.workloads import Jobs
+from stillwatch.workloads.intents import title
+from stillwatch.workloads.text import SharedText
+
+
+@dataclass(frozen=True, slots=True)
+class NamedWorkload:
+    """A workload: its jobs, what they ask for and the text that k parties share."""
+
+    id: str
+    title: str
+    jobs: tuple[int, ...]
+    intents: tuple[str, ...]
+    texts: tuple[SharedText, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedGroup:
+    """A judged group with its ids, its size in traffic and its workloads; members where it is a campaign."""
+
+    candidate: Candidate
+    campaign_id: str | None
+    pool_id: str
+    exchanges: int
+    workloads: tuple[NamedWorkload, ...]
+    members: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """All groups, campaigns first. workload_no in `campaign_traffic` indexes `workloads`."""
+
+    campaigns: list[NamedGroup]
+    others: list[NamedGroup]
+    workloads: list[NamedWorkload]
+    duplicates: int
+    account_ids: dict[int, str]
+
+
+def _sizes(engine: DuckDB, candidates: list[Candidate]) -> list[int]:
+    """Exchanges that carry each candidate's jobs, sent by accounts that run them."""
+    rows = [(n, job) for n, c in enumerate(candidates) for job in c.jobs]
+    engine.register(
+        "candidate_jobs",
+        pa.table({"candidate": pa.array([n for n, _ in rows], pa.int64()), "job": pa.array([j for _, j in rows], pa.int64())}),
+    )
+    counted = engine.query(
+        "SELECT c.candidate, count(DISTINCT j.exchange_no) AS exchanges FROM candidate_jobs AS c "
+        "JOIN job_traffic AS j ON j.job = c.job "
+        "JOIN account_jobs AS a ON a.job = j.job AND a.account_no = j.account_no GROUP BY c.candidate"
+    ).to_pydict()
+    sizes = dict(zip(counted["candidate"], counted["exchanges"], strict=True))
+    return [sizes.get(n, 0) for n in range(len(candidates))]
+
+
+def _workloads(
+    candidate: Candidate, group_of: dict[int, int], texts: dict[int, list[SharedText]], asked: dict[int, list[str]],
+    size: dict[int, int], number: int,
+) -> list[NamedWorkload]:
+    """A candidate's jobs as workloads (jobs that the same accounts run), the largest first."""
+    together: dict[int, list[int]] = defaultdict(list)
+    for job in candidate.jobs:
+        together[group_of[job]].append(job)
+    ordered = sorted(together.values(), key=lambda js: (-sum(size.get(j, 0) for j in js), js[0]))
+    made = []
+    for jobs in ordered:
+        names = list(dict.fromkeys(n for j in jobs for n in asked.get(j, [])))
+        shared = sorted((t for j in jobs for t in texts.get(j, [])), key=lambda t: (-t.exchanges, -len(t.text), t.passage))
+        made.append(NamedWorkload(f"W-{number + len(made)}", title(names), tuple(jobs), tuple(names), tuple(shared)))
+    return made
+
+
+def assemble(
+    engine: DuckDB,
+    jobs: Jobs,
+    candidates: list[Candidate],
+    texts: list[SharedText],
+    asked: dict[int, list[str]],
+    duplicates: int,
+) -> Assembled:
+    """Order the candidates (campaigns by expected exchanges taken, then the rest by size), and find their members."""
+    sizes = _sizes(engine, candidates)
+    order = sorted(
+        range(len(candidates)),
+        key=lambda n: (
+            candidates[n].verdict != "campaign",
+            -candidates[n].judgement.probability * sizes[n] if candidates[n].verdict == "campaign" else -sizes[n],
+            tuple(candidates[n].weighed.members[:1]),
+        ),
+    )
+    group_of = dict(zip(jobs.groups["job"].to_pylist(), jobs.groups["group_no"].to_pylist(), strict=True))
+    by_job: dict[int, list[SharedText]] = defaultdict(list)
+    for text in texts:
+        by_job[text.job].append(text)
+    size: dict[int, int] = defaultdict(int)
+    for job, count in zip(jobs.sent["job"].to_pylist(), jobs.sent["exchanges"].to_pylist(), strict=True):
+        size[job] += count
+    named: list[NamedGroup] = []
+    workloads: list[NamedWorkload] = []
+    for n in order:
+        own = _workloads(candidates[n], group_of, by_job, asked, size, len(workloads) + 1)
+        workloads += own
+        campaign_id = f"C-{len(named) + 1}" if candidates[n].verdict == "campaign" else None
+        named.append(NamedGroup(candidates[n], campaign_id, f"P-{len(named) + 1}", sizes[n], tuple(own)))
+    campaigns = [g for g in named if g.campaign_id]
+    # A job may serve two campaigns; each has a workload of its own for it.
+    numbers = {w.id: n for n, w in enumerate(workloads)}
+    take_traffic(
+        engine, [g.candidate for g in campaigns], [{j: numbers[w.id] for w in g.workloads for j in w.jobs} for g in campaigns]
+    )
+    found = members(engine)
+    campaigns = [
+        NamedGroup(g.candidate, g.campaign_id, g.pool_id, g.exchanges, g.workloads, tuple(found.get(n, [])))
+        for n, g in enumerate(campaigns)
+    ]
+    ids = engine.query("SELECT account_no, account_id FROM parties").to_pydict()
+    return Assembled(
+        campaigns,
+        [g for g in named if not g.campaign_id],
+        workloads,
+        duplicates,
+        dict(zip(ids["account_no"], ids["account_id"], strict=True)),
+    )

@@ -1,0 +1,85 @@
+"""The page of commands, from the command line's own description of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer.main
+
+from stillwatch import errors
+from stillwatch.cli import app
+from tools.reference.markdown import NONE, code, sentence, table
+
+_EXIT = (
+    (errors.DONE, "done; of `scan`: nothing found"),
+    (errors.CAMPAIGNS_FOUND, "`scan` only: done, campaigns found"),
+    (errors.UNUSABLE_INPUT, "nothing usable in what was given, or a command that was misspelt"),
+    (errors.ENVIRONMENT, "the environment failed: disk, permission, memory"),
+    (errors.INTERRUPTED, "interrupted"),
+)
+
+
+def commands() -> dict[str, Any]:
+    """Every command by name. Typed loosely, since typer brings a click of its own."""
+    group: Any = typer.main.get_command(app)
+    return {name: command for name, command in group.commands.items() if not command.hidden}
+
+
+def parameters(command: Any) -> list[Any]:
+    """Its arguments and options that are shown."""
+    return [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
+
+
+def spelt(parameter: Any) -> str:
+    """How it is written on the command line."""
+    if parameter.param_type_name == "argument":
+        name = str(parameter.metavar or parameter.name).upper()
+        return name + ("..." if parameter.nargs == -1 and not name.endswith("...") else "")
+    return ", ".join([*parameter.opts, *parameter.secondary_opts])
+
+
+def kind(parameter: Any) -> str:
+    """The values it takes."""
+    choices = getattr(parameter.type, "choices", None)
+    if choices:
+        return " \\| ".join(str(getattr(c, "value", c)) for c in choices)
+    return "flag" if getattr(parameter, "is_flag", False) else str(parameter.type.name)
+
+
+def default(parameter: Any) -> str:
+    """Its default, where it has one that is worth saying."""
+    if parameter.required:
+        return "required"
+    value = parameter.default
+    if value is None or value is False or callable(value) or value in ((), []) or "UNSET" in str(value).upper():
+        return NONE
+    return code(str(getattr(value, "value", value)))
+
+
+def usage(name: str, command: Any) -> str:
+    """The command in one line."""
+    arguments = [
+        spelt(p) if p.required else f"[{spelt(p)}]" for p in parameters(command) if p.param_type_name == "argument"
+    ]
+    return " ".join(["stillwatch", name, *arguments, "[OPTIONS]"])
+
+
+def part(name: str, command: Any) -> str:
+    """One command: usage, what it does, its arguments and options."""
+    rows = [
+        (code(spelt(p)), kind(p), default(p), sentence(getattr(p, "help", None) or "")) for p in parameters(command)
+    ]
+    shown = table(("", "takes", "default", "what it does"), rows) if rows else ""
+    lead = (command.help or "").replace("\b", "").replace("\f", "").strip()
+    return f"## stillwatch {name} {{ #{name} }}\n\n```console\n$ {usage(name, command)}\n```\n\n{lead}\n\n{shown}\n"
+
+
+def page() -> str:
+    """Every command and the exit status."""
+    exits = table(("status", "meaning"), [(code(str(status)), meaning) for status, meaning in _EXIT])
+    lead = (
+        "Bad records or files among good ones are reported, set aside in `rejected.jsonl`, and change nothing of the "
+        "exit status. An error is one line that says what and where.\n"
+    )
+    parts = "".join(part(name, command) for name, command in commands().items())
+    return f"# Commands\n\n{parts}## Exit status\n\n{exits}\n{lead}"
