@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from stillwatch.evidence import Link, Trait
-from stillwatch.evidence.weigh import Observation, Weighed
+from stillwatch.evidence.weigh import Integers, Observation, Weighed, clusters
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,21 +34,45 @@ def _told_by(group: Weighed) -> list[Observation]:
     return [best[view] for view in sorted(best)]
 
 
+def hands(group: Weighed) -> list[Integers]:
+    """The clusters of two or more accounts that links join, the largest first: each may be a hand of its own.
+
+    Only links with positive bits join; of equal clusters the one with the earlier account comes first.
+    """
+    told = [o.kind.name for o in group.observations if isinstance(o.kind, Link) and o.bits > 0 and o.kind.view != "content"]
+    edges = [group.edges[name] for name in told]
+    if not sum(len(accounts) for accounts, _ in edges):
+        return []
+    accounts = np.concatenate([a for a, _ in edges])
+    # Values of different kinds must not meet: each kind's are numbered on from the last one's.
+    start = np.cumsum([0, *(int(v.max(initial=0)) + 1 for _, v in edges)])
+    values = np.concatenate([v + s for (_, v), s in zip(edges, start, strict=False)])
+    joined, label = clusters(accounts, values)
+    found = [joined[label == n] for n in np.unique(label)]
+    return sorted((c for c in found if len(c) > 1), key=lambda c: (-len(c), tuple(c)))
+
+
 def membership(group: Weighed) -> Floats:
     """For each of the group's members, the probability that the hand runs it, given that a hand runs some of them.
 
     A mixture of two classes (Dempster, Laird and Rubin 1977): accounts that the hand runs are hit by each kind of
     evidence at a rate of their own, strangers who carry the same job at the outsiders' rate. Both the share of run
-    accounts and their rates are estimated, from a uniform prior. An account without data for a kind is not moved by
-    it; an account that nothing links is a member to the degree that the others are. Shape: aligned with members.
+    accounts and their rates are estimated, from a uniform prior. A link counts only within the largest cluster of
+    `hands`: who is linked to somebody else is another's. An account without data for a kind is not moved by it; an
+    account that nothing links is a member to the degree that the others are. Shape: aligned with members.
     """
     told = _told_by(group)
     size = len(group.members)
     if not told:
         return np.ones(size)
+    largest = hands(group)[:1]
     hits = np.stack([group.hits[o.kind.name] for o in told]).astype(np.float64)
     known = hits >= 0
     hits = np.where(known, hits, 0.0)
+    if largest:
+        apart = ~np.isin(group.members, largest[0])
+        links = np.array([isinstance(o.kind, Link) and o.kind.view != "content" for o in told])
+        hits[np.ix_(links, apart)] = 0.0
     strangers = np.array([group.rates[o.kind.name] for o in told])[:, None]
     r = np.clip((hits * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1), 0.2, 0.9)
     for _ in range(STEPS):
@@ -62,9 +86,9 @@ def membership(group: Weighed) -> Floats:
     return np.asarray(r, np.float64)
 
 
-# Groups are one pool where a third of the smaller one's accounts are the other's too: strangers' groups overlap by the
-# few accounts that try everything, and one hand moves its accounts between its jobs.
-SAME_POOL = 1 / 3
+# Groups are one pool where half of the smaller one's accounts, and at least two, are the other's too: strangers' groups
+# overlap by the few accounts that try everything, and one hand moves its accounts between its jobs.
+SAME_POOL, LEAST_COMMON = 0.5, 2
 # A job is a pool's own where half of the accounts that run it are the pool's.
 OWN_JOB = 0.5
 
@@ -77,27 +101,29 @@ class PoolCandidates:
     jobs: pa.Table
 
 
-def merged(controlled: Mapping[int, npt.NDArray[np.int64]]) -> list[npt.NDArray[np.int64]]:
-    """Merge groups of controlled accounts that overlap; give each pool's accounts, ascending, first account first."""
-    numbers = sorted(controlled)
-    if not numbers:
+def merged(controlled: Sequence[Integers]) -> list[tuple[Integers, list[int]]]:
+    """Merge groups of controlled accounts that overlap; give each pool's accounts, ascending, and the groups it is of.
+
+    Pools come in the order of their first account.
+    """
+    if not controlled:
         return []
-    accounts, columns = np.unique(np.concatenate([controlled[g] for g in numbers]), return_inverse=True)
-    rows = np.repeat(np.arange(len(numbers)), [len(controlled[g]) for g in numbers])
-    incidence = csr_matrix((np.ones(len(rows), np.int64), (rows, columns)), (len(numbers), len(accounts)))
+    accounts, columns = np.unique(np.concatenate(controlled), return_inverse=True)
+    rows = np.repeat(np.arange(len(controlled)), [len(c) for c in controlled])
+    incidence = csr_matrix((np.ones(len(rows), np.int64), (rows, columns)), (len(controlled), len(accounts)))
     common = (incidence @ incidence.T).tocoo()
     size = np.asarray(incidence.sum(axis=1)).ravel()
-    near = common.data >= SAME_POOL * np.minimum(size[common.row], size[common.col])
-    graph = csr_matrix((np.ones(int(near.sum())), (common.row[near], common.col[near])), (len(numbers), len(numbers)))
+    near = (common.data >= SAME_POOL * np.minimum(size[common.row], size[common.col])) & (common.data >= LEAST_COMMON)
+    graph = csr_matrix((np.ones(int(near.sum())), (common.row[near], common.col[near])), incidence.shape[:1] * 2)
     labels = connected_components(graph, directed=False)[1]
-    pools = [
-        np.unique(np.concatenate([controlled[numbers[i]] for i in np.flatnonzero(labels == label)]))
-        for label in np.unique(labels)
-    ]
-    return sorted(pools, key=lambda p: tuple(p))
+    pools = []
+    for label in np.unique(labels):
+        of = [int(n) for n in np.flatnonzero(labels == label)]
+        pools.append((np.unique(np.concatenate([controlled[n] for n in of])), of))
+    return sorted(pools, key=lambda p: (tuple(p[0]), p[1]))
 
 
-def with_their_jobs(pools: list[npt.NDArray[np.int64]], sent: pa.Table) -> PoolCandidates:
+def with_their_jobs(pools: Sequence[Integers], sent: pa.Table) -> PoolCandidates:
     """Give each pool the jobs that are its own, and every account that runs one of them.
 
     sent: job, account_no, exchanges. The accounts that are not yet the pool's are candidates that `membership` decides.

@@ -46,6 +46,17 @@ def test_a_second_source_fills_what_is_missing_and_nothing_else(scan, write, sec
     assert result.warnings[-1].endswith("4 of 6 exchanges matched; filled ip 2, tls_fingerprint 4")
 
 
+def test_of_several_rows_for_one_request_the_first_to_name_a_column_gives_it(scan, write):
+    rows = [
+        {"id": "e1", "ip": None, "key_id": "k1"},
+        {"id": "e1", "ip": "192.0.2.1", "key_id": "k2"},
+        {"id": "e1", "ip": "192.0.2.2"},
+    ]
+    traffic = [{k: v for k, v in CANONICAL.items() if k not in ("ip", "key_id")}]
+    row = scan(write("t/t.jsonl", traffic), join=[write("second.jsonl", rows)]).row
+    assert (row["key_id"], row["ip"]) == ("k1", "192.0.2.1")
+
+
 def test_batches_and_order_do_not_matter(scan, write, second):
     path = write("t/t.jsonl", TRAFFIC)
     whole = scan(path, join=[second["json"]]).rows

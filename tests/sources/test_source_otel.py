@@ -245,6 +245,22 @@ def test_statuses(scan, write, named, code, status):
     assert scan(write("t.jsonl", [spans(item)])).row["status"] == status
 
 
+@pytest.mark.parametrize("name", ["chat", "text_completion", "generate_content", "chat.completions", "messages.create"])
+def test_requests_go_by_several_names(scan, write, name):
+    item = span(1, gen_ai__operation__name=name, gen_ai__system="x", user__id="u1")
+    assert scan(write("t.jsonl", [spans(item)])).row["account_id"] == "u1"
+
+
+def test_messages_stand_in_the_order_of_their_times(scan, write):
+    later = log("gen_ai.user.message", {"content": "later"}, 3, "1770000000200000000")
+    earlier = log("gen_ai.user.message", {"content": "earlier"}, 3, "1770000000100000000")
+    first, second = (
+        scan(write("t.jsonl", [OLDER, logs(*order)])).row for order in ([later, earlier], [earlier, later])
+    )
+    assert first == second
+    assert first["prompt"] == "later"
+
+
 def test_log_records_far_behind_their_span_are_counted_not_made_up_as_exchanges(scan, write, monkeypatch):
     monkeypatch.setattr(otel, "WINDOW", 4)
     items = [span(i, gen_ai__operation__name="chat", gen_ai__system="x", user__id="u1") for i in range(1, 11)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin
 
 import typer.main
 
@@ -40,10 +41,20 @@ def spelt(parameter: Any) -> str:
 
 def kind(parameter: Any) -> str:
     """The values it takes."""
-    choices = getattr(parameter.type, "choices", None)
-    if choices:
-        return " \\| ".join(str(getattr(c, "value", c)) for c in choices)
-    return "flag" if getattr(parameter, "is_flag", False) else str(parameter.type.name)
+    if getattr(parameter, "is_flag", False):
+        return "nothing"
+    annotation = parameter.type_descriptor.annotation
+    inner = next(iter(get_args(annotation)), annotation)
+    if get_origin(annotation) is Literal:
+        return " or ".join(code(str(a)) for a in get_args(annotation))
+    if isinstance(inner, type) and issubclass(inner, Enum):
+        return " or ".join(code(str(member.value)) for member in inner)
+    return {"str": "text", "int": "number", "float": "number"}.get(inner.__name__, str(inner.__name__).lower())
+
+
+def takes(parameter: Any) -> str:
+    """The values it takes, and whether it may be given again."""
+    return kind(parameter) + (", may be repeated" if getattr(parameter, "multiple", False) else "")
 
 
 def default(parameter: Any) -> str:
@@ -66,9 +77,7 @@ def usage(name: str, command: Any) -> str:
 
 def part(name: str, command: Any) -> str:
     """One command: usage, what it does, its arguments and options."""
-    rows = [
-        (code(spelt(p)), kind(p), default(p), sentence(getattr(p, "help", None) or "")) for p in parameters(command)
-    ]
+    rows = [(code(spelt(p)), takes(p), default(p), sentence(p.help or "")) for p in parameters(command)]
     shown = table(("", "takes", "default", "what it does"), rows) if rows else ""
     lead = (command.help or "").replace("\b", "").replace("\f", "").strip()
     return f"## stillwatch {name} {{ #{name} }}\n\n```console\n$ {usage(name, command)}\n```\n\n{lead}\n\n{shown}\n"

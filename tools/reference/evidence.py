@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stillwatch.campaigns import RIVALS
+from stillwatch.campaigns.members import COMMON_PLACE, OWN_BUSINESS, THEFT_BITS
 from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
 from stillwatch.evidence.kind import CONCENTRATION, TRAIT_OUTSIDERS, VIEW_CAP, Example, linkage
 from tools.reference.markdown import NONE, bullets, code, sentence, table
@@ -25,6 +26,21 @@ A kind is silent where a column that it needs has no value in the whole input.
 The worked examples are counts and the bits that they give; the tests run them. Links and traits are weighed by one
 formula, the ratio of two beta-binomials (the null's concentration is {CONCENTRATION:g}): `joined` of `chances` members
 have what another member has, and so do `outsiders_hit` of `outsiders` accounts outside.
+"""
+
+_ONE_ACCOUNT = f"""\
+## Of one account
+
+What links a group also tells its accounts apart. For each member, each link or trait that speaks for the group is
+evidence of `membership`: how much oftener the pool's accounts are hit by it than strangers are.
+
+### stolen_key
+
+Evidence against `holder_takes_part`, worth {-THEFT_BITS:+g} bits (a convention): the account had business of its own (at
+least {OWN_BUSINESS} exchanges) a day or more before the job came into it, and at most {COMMON_PLACE:.0%} of the job's
+exchanges come from a block of addresses that the holder uses. ATLAS technique: [AML.T0012]({ATLAS}AML.T0012). What else
+could cause it: a holder who took up the job, through a proxy, after using the account otherwise.
+
 """
 
 
@@ -60,8 +76,8 @@ def dossier(kind: Kind) -> str:
         ("claim", code(kind.claim)),
         ("mechanism", sentence(_MECHANISMS[type(kind)])),
         ("ATLAS technique", technique(kind.technique)),
-        ("needs", ", ".join(code(c) for c in kind.needs)),
-        ("explained as well by", ", ".join(code(r) for r in sorted(kind.explained_by))),
+        ("needs", ", ".join(code(c) for c in kind.needs) or NONE),
+        ("explained as well by", ", ".join(code(r) for r in sorted(kind.explained_by)) or NONE),
         ("says", f"“{kind.statement}”"),
     ]
     examples = [(_counts(e), bits(kind, e)) for e in kind.examples]
@@ -90,4 +106,4 @@ def page() -> str:
     text = f"# Evidence\n\n{_LEAD}\n{table(('kind', 'view', 'claim', 'sees'), rows)}\n{rivals()}"
     for view in sorted(views):
         text += f"## {view.capitalize()}\n\n" + "".join(dossier(k) for k in found if k.view == view)
-    return text
+    return text + _ONE_ACCOUNT

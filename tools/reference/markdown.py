@@ -18,7 +18,7 @@ def cell(text: str) -> str:
     Within backticks Markdown shows `<` as it is, but a bar must be escaped even there.
     """
     parts = " ".join(text.split()).replace("|", "\\|").split("`")
-    return "`".join(p if i % 2 else p.replace("<", "&lt;") for i, p in enumerate(parts)) or NONE
+    return "`".join(p if i % 2 else p.replace("<", "&lt;") for i, p in enumerate(parts))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -34,6 +34,8 @@ def bullets(items: Iterable[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """Text that begins with a capital and ends with a full stop."""
+    """Text that begins with a capital and ends with a full stop; nothing stays nothing."""
     text = " ".join(text.split())
+    if not text:
+        return ""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", ":", "…")) else ".")

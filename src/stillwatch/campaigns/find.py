@@ -12,7 +12,7 @@ import pyarrow as pa
 from stillwatch.campaigns.judgement import Judgement, judge
 from stillwatch.engine import DuckDB
 from stillwatch.evidence.weigh import Weighed, weigh
-from stillwatch.pools import membership, merged, with_their_jobs
+from stillwatch.pools import hands, membership, merged, with_their_jobs
 from stillwatch.workloads import Jobs
 
 # An account is accused, a group is a campaign and a pool is taken as one hand where it is likelier than not.
@@ -47,7 +47,7 @@ class Candidate:
         return np.asarray(self.judgement.probability * self.membership, np.float64)
 
 
-def _weigh(engine: DuckDB, accounts: pa.Table, jobs: pa.Table, silent: frozenset[str]) -> list[Candidate]:
+def _weigh(engine: DuckDB, accounts: pa.Table, jobs: pa.Table, silent: frozenset[str]) -> dict[int, Weighed]:
     engine.register("group_jobs", jobs)
     engine.create(
         "group_traffic",
@@ -55,30 +55,55 @@ def _weigh(engine: DuckDB, accounts: pa.Table, jobs: pa.Table, silent: frozenset
         "JOIN account_jobs AS a ON a.job = j.job AND a.account_no = j.account_no "
         "JOIN traffic AS t ON t.exchange_no = j.exchange_no",
     )
-    found = []
+    return weigh(engine, accounts, silent)
+
+
+def _candidates(weighed: dict[int, Weighed], jobs: pa.Table, ceilings: dict[int, float]) -> list[Candidate]:
     group, job = jobs["group_no"].to_numpy(), jobs["job"].to_numpy()
-    for number, weighed in weigh(engine, accounts, silent).items():
-        own = tuple(int(j) for j in np.sort(job[group == number]))
-        found.append(Candidate(weighed, judge(weighed), membership(weighed), own))
-    return found
+    return [
+        Candidate(w, judge(w, ceilings.get(n, 1.0)), membership(w), tuple(int(j) for j in np.sort(job[group == n])))
+        for n, w in weighed.items()
+    ]
+
+
+def _rows(accounts: dict[int, npt.NDArray[np.int64]]) -> pa.Table:
+    numbers = np.repeat(np.array(list(accounts), np.int64), [len(a) for a in accounts.values()])
+    return pa.table({"group_no": numbers, "account_no": np.concatenate([np.zeros(0, np.int64), *accounts.values()])})
 
 
 def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     """Every group that was considered: pools first, then the groups of which no hand was found.
 
+    Groups that share jobs are tested for one hand; nothing was selected by links yet, so that test is a fair one, and
+    no pool is held for likelier under one hand than the likeliest of its groups. Accounts that the links single out,
+    merged over groups, are the pool; with all its jobs it is judged again, without the strangers.
+
     The engine holds `traffic`, `parties`, `account_jobs`, `job_traffic`, `job_intents`, `known_accounts`, `models`.
     silent: columns without any value, whose kinds of evidence stay silent.
     """
     groups = jobs.sent.join(jobs.groups, "job").group_by(["group_no", "account_no"]).aggregate([])
-    first = _weigh(
-        engine, groups.sort_by([("group_no", "ascending"), ("account_no", "ascending")]), jobs.groups, silent
-    )
-    controlled = {}
-    for number, candidate in enumerate(first):
-        run = candidate.weighed.members[candidate.membership >= LIKELY]
-        if candidate.judgement.factors[0].probability >= LIKELY and len(run) >= 2:
-            controlled[number] = run
-    pooled = with_their_jobs(merged(controlled), jobs.sent)
-    pools = _weigh(engine, pooled.accounts, pooled.jobs, silent)
-    taken = {job for pool in pools for job in pool.jobs}
-    return pools + [c for n, c in enumerate(first) if n not in controlled and not set(c.jobs) <= taken]
+    groups = groups.sort_by([("group_no", "ascending"), ("account_no", "ascending")])
+    first = _candidates(_weigh(engine, groups, jobs.groups, silent), jobs.groups, {})
+    controlled: list[npt.NDArray[np.int64]] = []
+    sure: list[float] = []
+    for candidate in first:
+        one_hand = candidate.judgement.factors[0].probability
+        if one_hand < LIKELY:
+            continue
+        main = candidate.weighed.members[candidate.membership >= LIKELY]
+        others = [h for h in hands(candidate.weighed) if not np.isin(h, main).any()]
+        for run in [main, *others]:
+            if len(run) >= 2:
+                sure.append(one_hand)
+                controlled.append(run)
+    pools = merged(controlled)
+    ceilings = {n: max(sure[g] for g in of) for n, (_, of) in enumerate(pools)}
+    wide = with_their_jobs([accounts for accounts, _ in pools], jobs.sent)
+    run_by = {}
+    for number, weighed in _weigh(engine, wide.accounts, wide.jobs, silent).items():
+        keep = membership(weighed) >= LIKELY
+        if keep.sum() >= 2:
+            run_by[number] = weighed.members[keep]
+    judged = _candidates(_weigh(engine, _rows(run_by), wide.jobs, silent), wide.jobs, ceilings)
+    taken = {job for candidate in judged for job in candidate.jobs}
+    return judged + [c for c in first if not set(c.jobs) <= taken]

@@ -98,11 +98,16 @@ def _against(claim: Claim, rival: RivalKind, group: Weighed) -> WeighedRival:
     return WeighedRival(rival, max(FLOOR, total), tuple(moved))
 
 
-def judge(group: Weighed) -> Judgement:
-    """Judge one group of accounts by what was seen of it."""
+def judge(group: Weighed, ceiling: float = 1.0) -> Judgement:
+    """Judge one group of accounts by what was seen of it.
+
+    ceiling: the most that P(one hand) may be, where the group was selected by the very links that it is judged by.
+    """
     factors = []
     for claim, rivals in RIVALS.items():
         weighed = sorted((_against(claim, r, group) for r in rivals), key=lambda w: (w.bits, w.kind.name))
         probability = 1.0 / (1.0 + sum(2.0**-w.bits for w in weighed))
+        if claim == "one_hand":
+            probability = min(probability, ceiling)
         factors.append(JudgedFactor(claim, probability, tuple(weighed)))
     return Judgement(tuple(factors))

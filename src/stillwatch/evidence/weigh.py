@@ -49,24 +49,25 @@ class Weighed:
     """All that was seen of one group: observations, and which members each link or trait hit.
 
     members: account numbers, ascending. hits[kind]: int8 aligned with members: 1 hit, 0 not, -1 no data.
-    rates[kind]: the outsiders' rate of being hit.
+    rates[kind]: the outsiders' rate of being hit. edges[kind]: accounts and values that at least two members hold,
+    aligned, one row an account and value.
     """
 
     members: Integers
     observations: list[Observation] = field(default_factory=list)
     hits: dict[str, npt.NDArray[np.int8]] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
+    edges: dict[str, tuple[Integers, Integers]] = field(default_factory=dict)
 
 
-def clusters(accounts: Integers, values: Integers) -> int:
-    """How many clusters the accounts form that are joined by equal values (both arrays aligned, one row an edge)."""
-    if not len(accounts):
-        return 0
+def clusters(accounts: Integers, values: Integers) -> tuple[Integers, Integers]:
+    """The accounts that equal values join (both arrays aligned, one row an edge): distinct accounts, ascending, and
+    the number of the cluster of each."""
     a, rows = np.unique(accounts, return_inverse=True)
     v, columns = np.unique(values, return_inverse=True)
     size = len(a) + len(v)
     graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns + len(a))), (size, size))
-    return int(connected_components(graph, directed=False)[0])
+    return a, np.asarray(connected_components(graph, directed=False)[1][: len(a)], np.int64)
 
 
 def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed]) -> None:
@@ -101,7 +102,8 @@ def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed]) -> None:
         if data.sum() < 2:
             continue
         flags = np.where(np.isin(group.members, hit), 1, np.where(data, 0, -1)).astype(np.int8)
-        joined = len(hit) - clusters(account[at], value[at])
+        joined = len(hit) - len(np.unique(clusters(account[at], value[at])[1]))
+        group.edges[kind.name] = (account[at], value[at])
         _observe(group, kind, flags, joined, int(data.sum()) - 1, outsiders_hit.get(number, 0), outsiders)
 
 

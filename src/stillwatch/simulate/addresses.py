@@ -103,10 +103,11 @@ class Addresses:
         self._r = r
         self.table: list[str] = []
         self._number: dict[str, int] = {}
-        # Providers: an access network holds /16 blocks, a hosting company /20 blocks. 400 and 120 networks carry most
-        # of the world's traffic; each block gets a share that falls off as the reciprocal of its rank.
-        self._access = [(r.choice(ACCESS + ACCESS_2), r.randrange(256)) for _ in range(400)]
-        self._hosting = [(r.choice(HOSTING), r.randrange(256), r.randrange(16) * 16) for _ in range(120)]
+        # Providers and their /16 blocks. 400 access networks and 120 hosting companies carry most of the world's
+        # traffic; a provider's share falls off as the reciprocal of its rank. With 8 and 16 blocks each, strangers
+        # meet on one address by chance about as often as dynamic assignment makes them.
+        self._access = [[(r.choice(ACCESS + ACCESS_2), r.randrange(256)) for _ in range(8)] for _ in range(400)]
+        self._hosting = [[(r.choice(HOSTING), r.randrange(256)) for _ in range(16)] for _ in range(120)]
 
     def _keep(self, text: str) -> int:
         number = self._number.get(text)
@@ -115,21 +116,22 @@ class Addresses:
             self.table.append(text)
         return number
 
-    def _ranked(self, count: int) -> int:
-        return int(count ** self._r.random()) - 1  # P(rank) falls as 1/rank
+    def _block(self, providers: list[list[tuple[int, int]]]) -> tuple[int, int]:
+        rank = int(len(providers) ** self._r.random()) - 1  # P(rank) falls as 1/rank
+        return self._r.choice(providers[rank])
 
     def residential(self) -> int:
         """A household's address; one in seven is IPv6."""
         r = self._r
-        a, b = self._access[self._ranked(400)]
+        a, b = self._block(self._access)
         if r.random() < 0.14:
             return self._keep(f"2{a % 16:x}0{b % 10}:{b:x}{a:x}:{r.randrange(65536):x}::{r.randrange(1, 65536):x}")
         return self._keep(f"{a}.{b}.{r.randrange(256)}.{r.randrange(1, 255)}")
 
     def datacentre(self) -> int:
         """A server's address."""
-        a, b, c = self._hosting[self._ranked(120)]
-        return self._keep(f"{a}.{b}.{c + self._r.randrange(16)}.{self._r.randrange(1, 255)}")
+        a, b = self._block(self._hosting)
+        return self._keep(f"{a}.{b}.{self._r.randrange(256)}.{self._r.randrange(1, 255)}")
 
     def either(self) -> int:
         """A server's or a household's: half of API traffic comes from each, as an assumption of this world."""
@@ -137,7 +139,7 @@ class Addresses:
 
     def network(self, count: int) -> tuple[int, ...]:
         """Addresses of one /24: an office, a campus, a carrier's NAT."""
-        a, b = self._access[self._ranked(400)]
+        a, b = self._block(self._access)
         c = self._r.randrange(256)
         hosts = self._r.sample(range(1, 255), min(count, 254))
         return tuple(self._keep(f"{a}.{b}.{c}.{h}") for h in hosts)

@@ -201,7 +201,7 @@ def _members(s: Streams, campaign: Campaign, count: int) -> list[Account]:
     members = []
     for k in range(first):
         created = r.choice(bursts) + r.uniform(0, 0.25)
-        created = min(created, campaign.end - 12) if k >= 2 else min(created, campaign.start)
+        created = min(created, campaign.end - 12) if k >= 2 else min(created, campaign.start - 0.1)
         members.append(s.register.add(plan.population, role="member", created=created))
     for gone in r.sample(members, replaced):
         begin = max(gone.created, campaign.start)
@@ -296,6 +296,7 @@ def dispatch(rng: np.random.Generator, campaign: Campaign, first_stream: int, fi
     # a conversation that outlasts its account's life goes on elsewhere
     late = time > dealer.end[stream]
     stream[late] = dealer.deal(time[late])
+    time = np.maximum(time, dealer.start[stream])
     micro = (np.clip(time, 0.0, DAYS - 1e-6) * MICROSECONDS_A_DAY).astype(np.int64)
     numbers = [(x + first_stream).astype(np.int32) for x in (stream, origin)]
     return Rows(micro, numbers[0], numbers[1], conversation + first_conversation, turn.astype(np.int32))
@@ -320,7 +321,7 @@ class _Dealer:
     def __init__(self, rng: np.random.Generator, campaign: Campaign) -> None:
         self._rng = rng
         self._balanced = campaign.plan.balanced
-        self._start = np.array([x.start for x in campaign.streams])
+        self.start = np.array([x.start for x in campaign.streams])
         self.end = np.array([x.end for x in campaign.streams])
         self._weight = np.array([x.weight for x in campaign.streams])
 
@@ -334,9 +335,9 @@ class _Dealer:
             if not len(rows):
                 continue
             moment = float(when[rows].mean())
-            alive = np.flatnonzero((self._start <= moment) & (self.end > moment))
+            alive = np.flatnonzero((self.start <= moment) & (self.end > moment))
             if not len(alive):
-                alive = np.array([int(np.argmin(np.abs(self._start - moment)))])
+                alive = np.array([int(np.argmin(np.abs(self.start - moment)))])
             if self._balanced:
                 out[rows] = alive[(np.arange(len(rows)) + int(bins[rows[0]])) % len(alive)]
             else:

@@ -8,6 +8,10 @@ from stillwatch.simulate.streams import SharedPayloads, Streams
 from stillwatch.simulate.templates import AGENT_SYSTEM_PROMPTS, FRAMEWORK_PROMPTS, PIPELINE_PROMPTS, TOOL_SETS
 
 
+# A commercial VPN keeps some thousands of exits for millions of customers; an API sees one in tens of them: assumption.
+ACCOUNTS_A_VPN_EXIT = 50
+
+
 @dataclass(slots=True)
 class Public:
     """What strangers share: prompts of frameworks, pipelines and agents, and their shared payloads."""
@@ -23,8 +27,8 @@ class Public:
     sponsors_day: float = -40.0
 
 
-def public(s: Streams) -> Public:
-    """Register the public artefacts of a world."""
+def public(s: Streams, accounts: int) -> Public:
+    """Register the public artefacts of a world of about so many honest accounts."""
     p = Public()
     for before, after in FRAMEWORK_PROMPTS:
         p.frameworks.append(s.wording(before, after, "", code=0.1))
@@ -41,6 +45,6 @@ def public(s: Streams) -> Public:
     p.seeds = s.shared_payloads(600, 0.5)
     p.benchmark = s.shared_payloads(300, 0.95)
     p.viral = s.shared_payloads(1, 0.8)
-    p.vpn = [s.addresses.datacentre() for _ in range(24)]
+    p.vpn = [s.addresses.datacentre() for _ in range(max(24, accounts // ACCOUNTS_A_VPN_EXIT))]
     p.sponsors_day = s.r.uniform(-60, 10)
     return p

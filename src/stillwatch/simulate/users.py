@@ -49,11 +49,18 @@ def chat_wordings(s: Streams, p: Public, account: Account) -> list[int]:
     return [s.wording("", "", own_system(s) if account.system else "", tools=account.tools, code=0.15)]
 
 
+def life(s: Streams) -> dict[str, float]:
+    """From when to when an account is in use: a quarter begin late, and a quarter lose interest (assumption)."""
+    r = s.r
+    start = r.uniform(0, 45) if r.random() < 0.25 else 0.0
+    return {"start": start, "end": r.uniform(start + 5, DAYS) if r.random() < 0.25 else float(DAYS)}
+
+
 def person_stream(s: Streams, p: Public, account: Account, **given: Any) -> Stream:
     """A person who chats."""
     r = s.r
     addresses = [s.addresses.residential() for _ in range(r.choice((1, 2, 2, 3)))]
-    values: dict[str, Any] = {
+    values: dict[str, Any] = life(s) | {
         "weight": weight(s, 0.45, PERSON_SPREAD),
         "turns": r.choice(TURNS),
         "busy": r.randint(2, 40),
@@ -69,7 +76,7 @@ def program_stream(s: Streams, account: Account, wordings: list[int], **given: A
     """A program that calls the model."""
     r = s.r
     addresses = [s.addresses.either() for _ in range(r.choice((1, 1, 2, 4)))]
-    values: dict[str, Any] = {
+    values: dict[str, Any] = life(s) | {
         "weight": weight(s, 2.0),
         "turns": r.choice(TURNS),
         "busy": r.randint(5, DAYS),

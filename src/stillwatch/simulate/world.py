@@ -14,7 +14,7 @@ import numpy.typing as npt
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.simulate.accounts import MICROSECONDS_A_DAY
 from stillwatch.simulate.background import background
-from stillwatch.simulate.campaigns import FEBRUARY_2026, Campaign, dispatch, recruit, sizes
+from stillwatch.simulate.campaigns import FEBRUARY_2026, LEAST_EXCHANGES, Campaign, dispatch, recruit, sizes
 from stillwatch.simulate.exchanges import Renderer
 from stillwatch.simulate.lines import NO_LINES, read_lines, shuffled
 from stillwatch.simulate.public import public
@@ -26,8 +26,9 @@ Ints = npt.NDArray[np.int64]
 
 # Background rows for each background account. With the heavy tail of volumes this puts the account behind the median
 # background row at some hundreds of rows, as it is with campaigns: volume alone tells little.
-ROWS_AN_ACCOUNT = 80
-LEAST_ROWS = 2_000
+ROWS_AN_ACCOUNT = 110
+# Three campaigns of the least size, and as much background.
+LEAST_ROWS = 2 * 3 * LEAST_EXCHANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,11 @@ def _check(out: Path, world: str, exchanges: int) -> World:
 def _assemble(kind: World, exchanges: int, seed: int) -> tuple[Streams, list[Campaign]]:
     """Everybody who is in the world, with rows dealt out to every background stream."""
     s = Streams(seed, kind.name)
-    shared = public(s)
     guilty = exchanges // 2 if kind.campaigns else 0
     honest = exchanges - guilty
-    background(s, shared, max(60, honest // ROWS_AN_ACCOUNT))
+    accounts = max(60, honest // ROWS_AN_ACCOUNT)
+    shared = public(s, accounts)
+    background(s, shared, accounts)
     campaigns = []
     if kind.campaigns:
         for number, (plan, (rows, accounts)) in enumerate(zip(FEBRUARY_2026, sizes(guilty), strict=True)):
@@ -184,11 +186,11 @@ def _background_rows(rng: np.random.Generator, s: Streams) -> Rows:
     time = opened[conversation] + gaps(rng, turn, np.array([x.gap for x in own])[stream])
     ends = (np.array([x.end for x in own]) * MICROSECONDS_A_DAY).astype(np.int64)[stream]
     origin = stream.astype(np.int32)
-    sender = _handed_over(rng, own, stream, turn).astype(np.int32)
+    sender = _handed_over(rng, own, stream, turn, time).astype(np.int32)
     return Rows(np.minimum(time, ends - 1), sender, origin, conversation, turn.astype(np.int32))
 
 
-def _handed_over(rng: np.random.Generator, own: list[Stream], stream: Ints, turn: Ints) -> Ints:
+def _handed_over(rng: np.random.Generator, own: list[Stream], stream: Ints, turn: Ints, time: Ints) -> Ints:
     """Who sends each row where streams of a group continue one another's conversations: a third of the later turns."""
     groups: dict[int, list[int]] = {}
     for i, x in enumerate(own):
@@ -205,4 +207,7 @@ def _handed_over(rng: np.random.Generator, own: list[Stream], stream: Ints, turn
         at += len(g)
     moving = (many[stream] > 1) & (turn > 0) & (rng.random(len(stream)) < 1 / 3)
     chosen = first[stream] + (rng.random(len(stream)) * many[stream]).astype(np.int64)
-    return np.where(moving, np.array(peers, np.int64)[np.minimum(chosen, len(peers) - 1)], stream)
+    peer = np.array(peers, np.int64)[np.minimum(chosen, len(peers) - 1)]
+    start, end = np.array([x.start for x in own]), np.array([x.end for x in own])
+    day = time / MICROSECONDS_A_DAY
+    return np.where(moving & (start[peer] <= day) & (day < end[peer]), peer, stream)

@@ -115,7 +115,9 @@ REMEMBERED: Final = 32 * WINDOW
 OTHER: Final = "spans and log records that are no request to a language model were passed over"
 LATE: Final = f"log records more than {WINDOW:,} requests behind their span were passed over"
 
-INFERENCE: Final = frozenset({"chat", "text_completion", "generate_content", "completion", "responses"})
+# The conventions name chat, text_completion and generate_content; instrumentations write their API's own name too
+# (chat.completions, messages.create, converse). Agents, tools, embeddings, retrievals and memory hold none of these.
+INFERENCE: Final = ("chat", "completion", "generate_content", "generate_text", "responses", "messages", "converse")
 DETAILS: Final = "gen_ai.client.inference.operation.details"
 MESSAGE_EVENTS: Final = {
     "gen_ai.system.message": "system",
@@ -189,7 +191,7 @@ def _of_a_request(signal: Signal) -> bool:
         return signal.events[0].name in CONTENT_EVENTS
     operation = found.get("gen_ai.operation.name") or found.get("llm.request.type")
     if isinstance(operation, str):
-        return operation.lower() in INFERENCE
+        return any(word in operation.lower() for word in INFERENCE)
     kind = found.get("openinference.span.kind")
     if isinstance(kind, str):
         return kind.upper() == "LLM"
