@@ -33,11 +33,11 @@ format: $(BRING_UV)  ## format the code and sort its imports
 bench: $(BRING_UV)  ## measure the sketch against DuckDB hashing the same column
 	$(RUN) python -m bench.sketch
 
-reference: $(BRING_UV)  ## write docs/reference from the code
+reference: $(BRING_UV)  ## write docs/reference and the schema of findings.json from the code
 	$(RUN) python -m tools.reference
 
 docs: $(BRING_UV)  ## build the documentation into site/, where a broken link is an error
-	$(RUN) --group docs mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs build --strict --quiet
 
 clean:  ## remove what the targets made
 	rm -rf .venv .tools site demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks

@@ -20,18 +20,44 @@ Floats = npt.NDArray[np.float64]
 STEPS = 60
 
 
+# An account's exchanges are not independent draws of its jobs: they count as four at most, and content moves membership
+# by no more than six bits (64 to 1), so that it never decides alone what the links contradict.
+DRAWS, CONTENT_BITS = 4.0, 6.0
+# A contract is a fact about an account, eight bits (256 to 1) against its taking part: whether a contracted customer
+# breaks its contract is for a person to judge.
+CONTRACT_BITS = 8.0
+
+
 def _told_by(group: Weighed) -> list[Observation]:
     """The links and traits that tell members apart: of each view the one with the most bits, where positive.
 
-    Kinds of one view depend on each other (an address lies in its block), so only one of them may speak.
+    Kinds of one view depend on each other (an address lies in its block), so only one of them may speak. Content has a
+    term of its own in `membership`.
     """
     best: dict[str, Observation] = {}
     for seen in group.observations:
-        if isinstance(seen.kind, Link | Trait) and seen.bits > 0:
+        if isinstance(seen.kind, Link | Trait) and seen.bits > 0 and seen.kind.view != "content":
             held = best.get(seen.kind.view)
             if held is None or (seen.bits, seen.kind.name) > (held.bits, held.kind.name):
                 best[seen.kind.view] = seen
     return [best[view] for view in sorted(best)]
+
+
+def _content(sends: Floats, r: Floats) -> Floats:
+    """Log odds (natural) of each account's mix of jobs under the hand against strangers who run some of the same jobs.
+
+    sends: members x jobs, exchanges. The mixes of both are estimated from everyone else (own exchanges left out), each
+    account weighing by its exchanges' square root, with one exchange added a job.
+    """
+    weight = sends / np.sqrt(np.maximum(sends.sum(axis=1, keepdims=True), 1.0))
+    run, other = weight * r[:, None], weight * (1 - r)[:, None]
+    run_rest, other_rest = run.sum(axis=0) - run + 1.0, other.sum(axis=0) - other + 1.0
+    run_rest /= run_rest.sum(axis=1, keepdims=True)
+    other_rest /= other_rest.sum(axis=1, keepdims=True)
+    total = sends.sum(axis=1)
+    mean = (sends * np.log(run_rest / other_rest)).sum(axis=1) / np.maximum(total, 1.0)
+    limit = CONTENT_BITS * np.log(2)
+    return np.asarray(np.clip(mean * np.minimum(total, DRAWS), -limit, limit), np.float64)
 
 
 def hands(group: Weighed) -> list[Integers]:
@@ -52,8 +78,10 @@ def hands(group: Weighed) -> list[Integers]:
     return sorted((c for c in found if len(c) > 1), key=lambda c: (-len(c), tuple(c)))
 
 
-def membership(group: Weighed) -> Floats:
+def membership(group: Weighed, sends: Floats, contracted: npt.NDArray[np.bool_]) -> Floats:
     """For each of the group's members, the probability that the hand runs it, given that a hand runs some of them.
+
+    sends: members x jobs, how many exchanges of each of the group's jobs. contracted: members that have a contract.
 
     A mixture of two classes (Dempster, Laird and Rubin 1977): accounts that the hand runs are hit by each kind of
     evidence at a rate of their own, strangers who carry the same job at the outsiders' rate. Both the share of run
@@ -65,15 +93,14 @@ def membership(group: Weighed) -> Floats:
     size = len(group.members)
     if not told:
         return np.ones(size)
-    largest = hands(group)[:1]
     hits = np.stack([group.hits[o.kind.name] for o in told]).astype(np.float64)
     known = hits >= 0
     hits = np.where(known, hits, 0.0)
-    if largest:
-        apart = ~np.isin(group.members, largest[0])
-        links = np.array([isinstance(o.kind, Link) and o.kind.view != "content" for o in told])
-        hits[np.ix_(links, apart)] = 0.0
+    for cluster in hands(group)[:1]:
+        links = np.array([isinstance(o.kind, Link) for o in told])
+        hits[np.ix_(links, ~np.isin(group.members, cluster))] = 0.0
     strangers = np.array([group.rates[o.kind.name] for o in told])[:, None]
+    standing = np.where(contracted, -CONTRACT_BITS * np.log(2), 0.0)
     r = np.clip((hits * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1), 0.2, 0.9)
     for _ in range(STEPS):
         share = (r.sum() + 1.0) / (size + 2.0)
@@ -81,7 +108,7 @@ def membership(group: Weighed) -> Floats:
         rate = np.maximum(rate[:, None], strangers)
         run = known * (hits * np.log(rate) + (1 - hits) * np.log1p(-rate))
         other = known * (hits * np.log(strangers) + (1 - hits) * np.log1p(-strangers))
-        odds = np.log(share) - np.log1p(-share) + run.sum(axis=0) - other.sum(axis=0)
+        odds = np.log(share) - np.log1p(-share) + run.sum(axis=0) - other.sum(axis=0) + _content(sends, r) + standing
         r = 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
     return np.asarray(r, np.float64)
 

@@ -1,4 +1,4 @@
-"""The reference pages of the documentation, made from the code: one module a page, each with a `page()`."""
+"""What is made from the code: the reference pages of the documentation, one module a page, and the findings' schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Final
 
 from tools.reference import columns, commands, evidence, findings, mappings, settings, worlds
 
-FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference"
+ROOT: Final = Path(__file__).parents[2]
+FOLDER: Final = ROOT / "docs" / "reference"
 NOTICE: Final = "<!-- Made by `make reference` from the code: change it there. -->\n\n"
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -20,8 +21,10 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "findings.md": findings.page,
     "worlds.md": worlds.page,
 }
+SCHEMA: Final = ROOT / "src" / "stillwatch" / "findings.schema.json"
+FILES: Final = (*(FOLDER / name for name in PAGES), SCHEMA)
 
 
-def made(name: str) -> str:
-    """The whole text of one page, as it is to stand in the folder."""
-    return NOTICE + PAGES[name]().rstrip() + "\n"
+def made(path: Path) -> str:
+    """The whole text of one of `FILES`, as the code has it."""
+    return findings.schema() if path == SCHEMA else NOTICE + PAGES[path.name]().rstrip() + "\n"

@@ -1,20 +1,19 @@
-"""Write every reference page: `make reference`."""
+"""Write everything that is made from the code: `make reference`."""
 
 from __future__ import annotations
 
-from tools.reference import FOLDER, PAGES, made
+from tools.reference import FILES, FOLDER, ROOT, made
 
 
 def main() -> None:
-    """Write the pages and say which changed."""
+    """Write the files and say which changed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in PAGES:
-        path = FOLDER / name
-        text = made(name)
+    for path in FILES:
+        text = made(path)
         changed = not path.exists() or path.read_text("utf-8") != text
         if changed:
             path.write_text(text, "utf-8")
-        print(f"docs/reference/{name}: {'written' if changed else 'as it was'}")
+        print(f"{path.relative_to(ROOT)}: {'written' if changed else 'as it was'}")
 
 
 if __name__ == "__main__":

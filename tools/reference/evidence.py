@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stillwatch.campaigns import RIVALS
-from stillwatch.campaigns.members import COMMON_PLACE, OWN_BUSINESS, THEFT_BITS
+from stillwatch.campaigns.members import THEFT_BITS
 from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
 from stillwatch.evidence.kind import CONCENTRATION, TRAIT_OUTSIDERS, VIEW_CAP, Example, linkage
 from tools.reference.markdown import NONE, bullets, code, sentence, table
@@ -18,8 +18,9 @@ _MECHANISMS = {
 _LEAD = f"""\
 A kind of evidence counts something in a group of accounts and says how many **bits** it is worth: the log2 of how much
 likelier the observation is under a claim than without it. Ten bits say a thousand to one. Positive bits speak for the
-claim, negative ones against it. The bits of kinds that look at the same thing (a *view*) are averaged, not added, and
-no view counts for more than {VIEW_CAP:g} bits. [Concepts](../concepts.md) says how they become a judgement.
+claim, negative ones against it. Links and traits that look at the same thing (a *view*) are averaged, not added, while
+each kind of conduct stands for itself; none of these counts for more than {VIEW_CAP:g} bits.
+[Concepts](../concepts.md) says how they become a judgement.
 
 A kind is silent where a column that it needs has no value in the whole input.
 
@@ -36,10 +37,9 @@ evidence of `membership`: how much oftener the pool's accounts are hit by it tha
 
 ### stolen_key
 
-Evidence against `holder_takes_part`, worth {-THEFT_BITS:+g} bits (a convention): the account had business of its own (at
-least {OWN_BUSINESS} exchanges) a day or more before the job came into it, and at most {COMMON_PLACE:.0%} of the job's
-exchanges come from a block of addresses that the holder uses. ATLAS technique: [AML.T0012]({ATLAS}AML.T0012). What else
-could cause it: a holder who took up the job, through a proxy, after using the account otherwise.
+Evidence against `holder_takes_part`, worth {-THEFT_BITS:+g} bits (a convention): the account has business of its own
+that came first, and the job's exchanges come from blocks of addresses that this business does not use. ATLAS technique:
+[AML.T0012]({ATLAS}AML.T0012). What else could cause it: a holder who rents a second place to work from.
 
 """
 
@@ -105,5 +105,5 @@ def page() -> str:
     rows = [(f"[{k.name}](#{k.name})", k.view, code(k.claim), sentence(k.sees)) for k in found]
     text = f"# Evidence\n\n{_LEAD}\n{table(('kind', 'view', 'claim', 'sees'), rows)}\n{rivals()}"
     for view in sorted(views):
-        text += f"## {view.capitalize()}\n\n" + "".join(dossier(k) for k in found if k.view == view)
+        text += f"## {view.capitalize()} {{ #view-{view} }}\n\n" + "".join(dossier(k) for k in found if k.view == view)
     return text + _ONE_ACCOUNT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from stillwatch.findings import SCHEMA_VERSION, Findings
@@ -12,6 +13,11 @@ _LEAD = f"""\
 (`stillwatch/findings.schema.json`); `schema_version` is {SCHEMA_VERSION} and grows when a field changes its meaning or
 goes away. Fields may be added without that.
 """
+
+
+def schema() -> str:
+    """The JSON Schema as it is kept in the package."""
+    return json.dumps(Findings.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def type_name(field: dict[str, Any]) -> str:
@@ -32,18 +38,18 @@ def type_name(field: dict[str, Any]) -> str:
     return str(field.get("format") or field.get("type", "any"))
 
 
-def part(title: str, schema: dict[str, Any]) -> str:
+def part(title: str, one: dict[str, Any]) -> str:
     """One object: what it is and its fields."""
     rows = [
         (code(name), type_name(field), sentence(field["description"]) if field.get("description") else "")
-        for name, field in schema["properties"].items()
+        for name, field in one["properties"].items()
     ]
-    lead = sentence(schema.get("description", ""))
+    lead = sentence(one.get("description", ""))
     return f"## {title}\n\n{lead}\n\n{table(('field', 'type', 'meaning'), rows)}\n"
 
 
 def page() -> str:
     """The document, then its parts by name."""
-    schema = Findings.model_json_schema()
-    parts = "".join(part(name, schema["$defs"][name]) for name in sorted(schema["$defs"]))
-    return f"# findings.json\n\n{_LEAD}\n{part('The document', schema)}{parts}"
+    whole = Findings.model_json_schema()
+    parts = "".join(part(name, whole["$defs"][name]) for name in sorted(whole["$defs"]))
+    return f"# findings.json\n\n{_LEAD}\n{part('The document', whole)}{parts}"

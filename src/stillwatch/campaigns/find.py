@@ -58,12 +58,24 @@ def _weigh(engine: DuckDB, accounts: pa.Table, jobs: pa.Table, silent: frozenset
     return weigh(engine, accounts, silent)
 
 
-def _candidates(weighed: dict[int, Weighed], jobs: pa.Table, ceilings: dict[int, float]) -> list[Candidate]:
-    group, job = jobs["group_no"].to_numpy(), jobs["job"].to_numpy()
-    return [
-        Candidate(w, judge(w, ceilings.get(n, 1.0)), membership(w), tuple(int(j) for j in np.sort(job[group == n])))
-        for n, w in weighed.items()
-    ]
+@dataclass(frozen=True, slots=True)
+class _Sends:
+    """Who sends how much of which job, and who has a contract."""
+
+    sent: pa.Table
+    contracted: npt.NDArray[np.int64]
+
+    def membership(self, group: Weighed, jobs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        job, account = self.sent["job"].to_numpy(), self.sent["account_no"].to_numpy()
+        own = np.isin(job, jobs) & np.isin(account, group.members)
+        sends = np.zeros((len(group.members), len(jobs)))
+        rows, columns = np.searchsorted(group.members, account[own]), np.searchsorted(jobs, job[own])
+        sends[rows, columns] = self.sent["exchanges"].to_numpy()[own]
+        return membership(group, sends, np.isin(group.members, self.contracted))
+
+
+def _jobs_of(jobs: pa.Table, number: int) -> npt.NDArray[np.int64]:
+    return np.asarray(np.sort(jobs["job"].to_numpy()[jobs["group_no"].to_numpy() == number]))
 
 
 def _rows(accounts: dict[int, npt.NDArray[np.int64]]) -> pa.Table:
@@ -81,29 +93,50 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     The engine holds `traffic`, `parties`, `account_jobs`, `job_traffic`, `job_intents`, `known_accounts`, `models`.
     silent: columns without any value, whose kinds of evidence stay silent.
     """
-    groups = jobs.sent.join(jobs.groups, "job").group_by(["group_no", "account_no"]).aggregate([])
+    contracted = engine.query(
+        "SELECT account_no FROM known_accounts WHERE verification = 'contract' ORDER BY account_no"
+    )["account_no"].to_numpy()
+    sends = _Sends(jobs.sent, contracted)
+    groups = jobs.groups.join(jobs.sent, "job", join_type="inner").group_by(["group_no", "account_no"]).aggregate([])
     groups = groups.sort_by([("group_no", "ascending"), ("account_no", "ascending")])
-    first = _candidates(_weigh(engine, groups, jobs.groups, silent), jobs.groups, {})
-    controlled: list[npt.NDArray[np.int64]] = []
-    sure: list[float] = []
-    for candidate in first:
-        one_hand = candidate.judgement.factors[0].probability
-        if one_hand < LIKELY:
-            continue
-        main = candidate.weighed.members[candidate.membership >= LIKELY]
-        others = [h for h in hands(candidate.weighed) if not np.isin(h, main).any()]
-        for run in [main, *others]:
-            if len(run) >= 2:
-                sure.append(one_hand)
-                controlled.append(run)
+    first = []
+    for number, weighed in _weigh(engine, groups, jobs.groups, silent).items():
+        own = _jobs_of(jobs.groups, number)
+        first.append(Candidate(weighed, judge(weighed), sends.membership(weighed, own), tuple(own.tolist())))
+    controlled, sure = _controlled(first)
     pools = merged(controlled)
-    ceilings = {n: max(sure[g] for g in of) for n, (_, of) in enumerate(pools)}
     wide = with_their_jobs([accounts for accounts, _ in pools], jobs.sent)
-    run_by = {}
+    run: dict[int, npt.NDArray[np.int64]] = {}
+    how_likely: dict[int, npt.NDArray[np.float64]] = {}
     for number, weighed in _weigh(engine, wide.accounts, wide.jobs, silent).items():
-        keep = membership(weighed) >= LIKELY
-        if keep.sum() >= 2:
-            run_by[number] = weighed.members[keep]
-    judged = _candidates(_weigh(engine, _rows(run_by), wide.jobs, silent), wide.jobs, ceilings)
+        r = sends.membership(weighed, _jobs_of(wide.jobs, number))
+        if (r >= LIKELY).sum() >= 2:
+            run[number], how_likely[number] = weighed.members[r >= LIKELY], r[r >= LIKELY]
+    judged = [
+        Candidate(
+            weighed,
+            judge(weighed, max(sure[g] for g in pools[number][1])),
+            how_likely[number],
+            tuple(_jobs_of(wide.jobs, number).tolist()),
+        )
+        for number, weighed in _weigh(engine, _rows(run), wide.jobs, silent).items()
+    ]
     taken = {job for candidate in judged for job in candidate.jobs}
     return judged + [c for c in first if not set(c.jobs) <= taken]
+
+
+def _controlled(groups: list[Candidate]) -> tuple[list[npt.NDArray[np.int64]], list[float]]:
+    """The accounts of each group that one hand seems to run, and those of every further hand that links show in it;
+    with each, how likely the group is under one hand."""
+    controlled, sure = [], []
+    for group in groups:
+        one_hand = group.judgement.factors[0].probability
+        if one_hand < LIKELY:
+            continue
+        main = group.weighed.members[group.membership >= LIKELY]
+        others = [h for h in hands(group.weighed) if not np.isin(h, main).any()]
+        for accounts in [main, *others]:
+            if len(accounts) >= 2:
+                controlled.append(accounts)
+                sure.append(one_hand)
+    return controlled, sure

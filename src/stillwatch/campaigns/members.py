@@ -10,12 +10,17 @@ import pyarrow as pa
 from stillwatch.campaigns.find import LIKELY, Candidate
 from stillwatch.engine import DuckDB
 
-# What the holder of a stolen key looks like: business of its own before the theft, from networks that the theft never
-# uses. Five exchanges are the fewest that show a habit; one day before is the least that shows it came first.
+# What the holder of a stolen key looks like: business of its own, before the theft or in an account older than it, at
+# places that the theft does not use. Five exchanges are the fewest that show a habit; a day is the least that shows
+# that it came first; an account of thirty days was not made for the job (the disclosed pools' accounts lived for days
+# to weeks).
 OWN_BUSINESS = 5
 HEAD_START_US = 86_400_000_000
-# Of the job's exchanges at most one in ten may come from a block that the holder uses for its own business.
-COMMON_PLACE = 0.1
+AGED_US = 30 * 86_400_000_000
+# A block of addresses is the holder's where it sends more of its own from there than the job does. Of the job, four in
+# five exchanges come from elsewhere; of the holder's own, every second comes from its places (the rest leaves room for
+# exchanges of the job that were not recognised). A pool that relays customers sends both through the same exits.
+JOB_ELSEWHERE, OWN_AT_HOME = 0.8, 0.5
 # A pool that relays customers sends them through the exits of its jobs; that a holder's and the job's networks do not
 # meet at all is thus 2^6 to one for theft: a convention, reported with the finding.
 THEFT_BITS = 6.0
@@ -70,36 +75,50 @@ def take_traffic(engine: DuckDB, campaigns: list[Candidate], workload_of: list[d
 
 
 _PARTS = """
-WITH own AS (
-  SELECT m.campaign_no, m.account_no, t.exchange_no, t.time_us, t.block
+WITH every AS (
+  SELECT m.campaign_no, m.account_no, t.time_us, t.block, CASE WHEN c.exchange_no IS NULL THEN 0 ELSE 1 END AS job
   FROM campaign_members AS m JOIN traffic AS t ON t.account_no = m.account_no
   LEFT JOIN campaign_traffic AS c ON c.campaign_no = m.campaign_no AND c.exchange_no = t.exchange_no
-  WHERE c.exchange_no IS NULL
-), habits AS (
-  SELECT campaign_no, account_no, count(*) AS other, min(time_us) AS own_first_us, max(time_us) AS own_last_us
-  FROM own GROUP BY campaign_no, account_no
 ), places AS (
-  SELECT DISTINCT campaign_no, account_no, block FROM own WHERE block IS NOT NULL
+  SELECT campaign_no, account_no, block, CAST(sum(job) AS BIGINT) AS job, CAST(sum(1 - job) AS BIGINT) AS own
+  FROM every WHERE block IS NOT NULL GROUP BY campaign_no, account_no, block
+), homes AS (
+  SELECT campaign_no, account_no, CAST(sum(job) AS BIGINT) AS job_placed, CAST(sum(own) AS BIGINT) AS own_placed,
+    CAST(sum(CASE WHEN own > job THEN job ELSE 0 END) AS BIGINT) AS job_home,
+    CAST(sum(CASE WHEN own > job THEN own ELSE 0 END) AS BIGINT) AS own_home
+  FROM places GROUP BY campaign_no, account_no
+), spans AS (
+  SELECT campaign_no, account_no, CAST(sum(job) AS BIGINT) AS exchanges, CAST(sum(1 - job) AS BIGINT) AS other,
+    min(CASE WHEN job = 1 THEN time_us END) AS first_us, max(CASE WHEN job = 1 THEN time_us END) AS last_us,
+    min(CASE WHEN job = 0 THEN time_us END) AS own_first_us
+  FROM every GROUP BY campaign_no, account_no
 )
-SELECT c.campaign_no, c.account_no, count(*) AS exchanges, min(c.time_us) AS first_us, max(c.time_us) AS last_us,
-  count(c.block) AS placed, count(p.block) AS common, max(coalesce(h.other, 0)) AS other,
-  max(h.own_first_us) AS own_first_us, max(h.own_last_us) AS own_last_us, max(m.probability_ppm) AS probability_ppm
-FROM campaign_traffic AS c
-JOIN campaign_members AS m ON m.campaign_no = c.campaign_no AND m.account_no = c.account_no
-LEFT JOIN habits AS h ON h.campaign_no = c.campaign_no AND h.account_no = c.account_no
-LEFT JOIN places AS p ON p.campaign_no = c.campaign_no AND p.account_no = c.account_no AND p.block = c.block
-GROUP BY c.campaign_no, c.account_no
-ORDER BY c.campaign_no, c.account_no
+SELECT s.campaign_no, s.account_no, s.exchanges, s.other, s.first_us, s.last_us, s.own_first_us,
+  coalesce(h.job_placed, 0) AS job_placed, coalesce(h.own_placed, 0) AS own_placed,
+  coalesce(h.job_home, 0) AS job_home, coalesce(h.own_home, 0) AS own_home, m.probability_ppm,
+  k.created_hour * 3600000000 AS created_us
+FROM spans AS s
+JOIN campaign_members AS m ON m.campaign_no = s.campaign_no AND m.account_no = s.account_no
+LEFT JOIN homes AS h ON h.campaign_no = s.campaign_no AND h.account_no = s.account_no
+LEFT JOIN known_accounts AS k ON k.account_no = s.account_no
+WHERE s.exchanges > 0
+ORDER BY s.campaign_no, s.account_no
 """
 
 
-def _stolen(row: dict[str, int]) -> bool:
-    """Whether the job came into an account that had business of its own before, from places it never uses."""
+def _stolen(row: dict[str, int | None]) -> bool:
+    """Whether the job came into an account that has business of its own, from places that it does not use."""
+    counted = {k: v or 0 for k, v in row.items()}
+    first = counted["first_us"]
+    own_first, created = row["own_first_us"], row["created_us"]
+    came_first = own_first is not None and own_first + HEAD_START_US <= first
+    aged = created is not None and created + AGED_US <= first
     return (
-        row["other"] >= OWN_BUSINESS
-        and row["own_first_us"] + HEAD_START_US <= row["first_us"]
-        and row["placed"] >= 2
-        and row["common"] <= COMMON_PLACE * row["placed"]
+        (came_first or aged)
+        and counted["own_home"] >= OWN_BUSINESS
+        and counted["job_placed"] >= 2
+        and counted["job_home"] <= (1 - JOB_ELSEWHERE) * counted["job_placed"]
+        and counted["own_home"] >= OWN_AT_HOME * counted["own_placed"]
     )
 
 
@@ -128,7 +147,7 @@ def members(engine: DuckDB) -> dict[int, list[Member]]:
                 row["first_us"],
                 row["last_us"],
                 tuple(keys.get((row["campaign_no"], row["account_no"]), [])),
-                row["common"],
+                row["job_home"],
                 theft,
             )
         )

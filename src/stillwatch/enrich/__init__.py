@@ -19,22 +19,28 @@ __all__ = ["Gear", "enrich"]
 
 
 def _history(batch: pa.RecordBatch, gear: Gear) -> dict[str, pa.Array]:
-    """Hashes of what was sent so far: the whole list, and the list two messages earlier.
+    """Hashes of what was sent so far, by which conversations are followed from one exchange to the next.
 
-    A chat turn sends every earlier message again, so the next turn's `history_before` equals this turn's `history`.
-    Prefixes of fewer than three messages are left out: they hold no answer of the model's and recur by themselves.
+    A chat turn sends every earlier message again, so the next turn's `history_before` equals this turn's `history`, and
+    a later turn's `history_first` (or `history_second`, after a system prompt) the first turn's `opening`. Prefixes of
+    fewer than three messages hold no answer of the model's and recur by themselves, so only openings are such.
     """
     lists = batch.column("history_hashes")
     sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     flat = hashed(lists.flatten(), gear).to_numpy(zero_copy_only=False)
     ends = np.cumsum(sizes)
+    starts = ends - sizes
+    places = {
+        "history": (ends - 1, sizes >= 3),
+        "history_before": (ends - 3, sizes >= 5),
+        "opening": (ends - 1, (sizes == 1) | (sizes == 2)),
+        "history_first": (starts, sizes >= 3),
+        "history_second": (starts + 1, sizes >= 3),
+    }
     columns = {}
-    for name, back in (("history", 1), ("history_before", 3)):
-        known = sizes - back >= 2
-        at = np.where(known, ends - back, 0)
-        values = flat[at] if len(flat) else np.zeros(len(at))
-        values = np.where(known, values, 0)
-        columns[name] = pa.array(values.astype(np.int64), mask=~known)
+    for name, (at, known) in places.items():
+        values = flat[np.where(known, at, 0)] if len(flat) else np.zeros(len(at))
+        columns[name] = pa.array(np.where(known, values, 0).astype(np.int64), mask=~known)
     return columns
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from stillwatch.simulate.streams import SharedPayloads, Streams
 from stillwatch.simulate.templates import AGENT_SYSTEM_PROMPTS, FRAMEWORK_PROMPTS, PIPELINE_PROMPTS, TOOL_SETS
 
-
 # A commercial VPN keeps some thousands of exits for millions of customers; an API sees one in tens of them: assumption.
 ACCOUNTS_A_VPN_EXIT = 50
 

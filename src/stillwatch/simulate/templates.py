@@ -15,26 +15,28 @@ from random import Random
 
 from stillwatch.simulate.vocabulary import CHINESE, ENGLISH
 
-# Of a job's subject: <t> a thing of its trade ("overdue harbour ledger"), <f> a named form, <N> a name.
+# Every fifty bytes name the job's subject, or strangers' jobs would share runs by accident.
+# Of the subject: <t> a thing of its trade ("overdue harbour ledger"), <f> a named form, <N> a name.
 INTENTS: dict[str, tuple[str, ...]] = {
     "reasoning": (
         "{Work through|Think about|Reason over|Go through} the <t> {below|that follows|given here} {step by "
-        "step|one step at a time|in small steps} {before|and only then} {answering|giving the <f>|settling it}.",
-        "{Write out|Spell out|Show|Record} {every|each} {inference|intermediate result|thought|turn of "
+        "step|one step at a time|in small steps} for <N> {before|and only then} {answering|giving the "
+        "<f>|settling it}.",
+        "{Write out|Spell out|Show|Record} {every|each} <t> {inference|intermediate result|thought|turn of "
         "reasoning} {that leads|leading} to the <f>, {including|also} {dead ends|the ways you gave up|wrong turns}.",
         "{Say|State|Note} {why|for what reason} {other|competing|rival} <t> {answers|readings|options} "
         "{fail|were dropped|do not hold}, {each in|using} {one line|a sentence|few words}.",
         "{Finish|End|Close} with {a line|one sentence|the words} '<N>:' {and|followed by} the "
         "{final|settled|plain} <f>.",
-        "{Check|Verify|Test} the <f> {a second time|by another route|backwards} and {report|say|note} how "
+        "{Check|Verify|Test} the <f> {a second time|by another route|backwards} with a <t> and {report|say|note} how "
         "{sure|certain|confident} you are.",
     ),
     "grading": (
         "{Grade|Score|Rate|Mark} the {reply|answer|response} about <t> {below|that follows} {from|between} {0 "
         "and 10|1 to 5|1 and 7|0 to 100}.",
-        "{Judge|Weigh|Consider} {accuracy|whether it is right}, {depth|how far it goes} and {clarity|how well "
-        "it reads} for the <f>, {each apart|separately|one after another}.",
-        "{Give|Write|Supply} {one|a single|a short} {reason|sentence|justification} for {every|each} "
+        "{Judge|Weigh|Consider} {accuracy|whether it is right} on <t>, {depth|how far it goes} and {clarity|how "
+        "well it reads} for <f>, {each apart|separately|one after another}.",
+        "{Give|Write|Supply} {one|a single|a short} {reason|sentence|justification} on <f> for {every|each} "
         "{mark|score|point} {tied to|quoting} the <t>.",
         "{Return|Output|Reply with} {JSON|a JSON object|one line of JSON} {holding|with} '<w>_<w>' and "
         "'<w>_<w>' {only|and nothing else|for the <f>}.",
@@ -43,7 +45,7 @@ INTENTS: dict[str, tuple[str, ...]] = {
     ),
     "rewording": (
         "{Rewrite|Rephrase|Recast} the {question|request} on <t> {below|that follows} so that {no "
-        "reader|nobody} would {object|take offence|refuse it}.",
+        "reader|nobody} at <N> would {object|take offence|refuse it}.",
         "{Keep|Preserve} the {meaning|substance|point} of the <f> {whole|unchanged} while {softening|toning "
         "down|making neutral} {its words|the wording}.",
         "{Offer|Give|Write} {three|four|several} {versions|variants|ways} of the <t>, {from|ranging from} "
@@ -57,14 +59,14 @@ INTENTS: dict[str, tuple[str, ...]] = {
         "{Call|Use|Invoke} {one tool|a single tool} {at a time|per turn} for the <f>, {say|and state|noting} "
         "{what you expect|the purpose} {first|beforehand}.",
         "{When|If} a <t> {call fails|lookup returns nothing}, {explain|say|write} {what went wrong|the cause} "
-        "and {try|choose|take} {another|a different} {tool|path|way}.",
+        "to <N> and {try|choose|take} {another|a different} {tool|path|way}.",
         "{Stop|Finish|Halt} {once|as soon as|when} the <f> {is complete|holds|is confirmed} and "
         "{list|give|show} {all calls|the calls made|your trail}.",
     ),
     "coding": (
         "{Fix|Repair|Complete|Rework} the <t> {code|program|module} {below|that follows} {so that|until} the "
         "<f> {passes|works|builds}.",
-        "{First|Before editing|To begin} {write|draft|set down} a {plan|short plan|list of edits} for the <t>, "
+        "{First|Before editing|To begin} {write|draft|set down} a <f> {plan|short plan|list of edits} for the <t>, "
         "{file by file|in order}.",
         "{Give|Return|Show} the {whole|complete|full} {file|patch|diff} for the <f>, {never|not} "
         "{fragments|parts|an outline}.",
@@ -74,18 +76,18 @@ INTENTS: dict[str, tuple[str, ...]] = {
         "change}.",
     ),
     "computer_use": (
-        "{Look at|Read|Inspect} the {screen|window|page} of the <t> {described|given} {below|here} and "
+        "{Look at|Read|Inspect} the {screen|window|page} of the <t> {described|given} {below|here} by <N> and "
         "{decide|choose|say} the {next|single next} {click|action|key}.",
-        "{Name|State|Give} the {element|target|field}, {its place|where it is} and {what|the change} you "
+        "{Name|State|Give} the {element|target|field}, {its place|where it is} in <t> and {what|the change} you "
         "{expect|foresee} in the <f>.",
-        "{Keep|Hold|Maintain} a {list|record|note} of what {is left|remains to do} for the <t>.",
+        "{Keep|Hold|Maintain} a <f> {list|record|note} of what {is left|remains to do} for the <t>.",
         "{Answer|Reply|Respond} {only|just} with '<w>_<w>' {and|plus} {arguments|values} until the <f> {is "
         "shown|appears}.",
     ),
     "summary": (
         "{Summarise|Condense|Boil down|Shorten} the <t> {below|that follows} for {a busy reader|our <f> "
         "team|someone at <N>}.",
-        "{Use|Keep to|Write} {three|four|five|at most six} {bullets|sentences|lines}, {leading with|starting "
+        "{Use|Keep to|Write} {three|four|five|at most six} <t> {bullets|sentences|lines}, {leading with|starting "
         "from} the <f>.",
         "{Leave out|Skip|Drop} {names|asides|greetings} that {do not bear on|are not about} the <t>.",
         "{End|Close|Finish} with {the open question|what is undecided|next steps} on the <f>.",
@@ -106,18 +108,18 @@ INTENTS: dict[str, tuple[str, ...]] = {
         "checking}.",
     ),
     "classification": (
-        "{Sort|Classify|File} the {ticket|message|item} {below|that follows} under {one|exactly one} <t> "
+        "{Sort|Classify|File} the <f> {ticket|message|item} {below|that follows} under {one|exactly one} <t> "
         "{label|class|heading}.",
         "{Choose|Pick|Select} {from|among} '<w>', '<w>_<w>', '<w>' and '<w>_<w>' for the <f>.",
-        "{Answer|Reply} with the {label|class} {alone|only}, {no words|nothing} {besides|more} on the <t>.",
+        "{Answer|Reply} with the <f> {label|class} {alone|only}, {no words|nothing} {besides|more} on the <t>.",
         "{When|If} {in doubt|two fit}, {prefer|take} the {one|label} {nearer|closer} to the <f>.",
     ),
     "generation": (
         "{Write|Invent|Create|Make up} {a new|another|one more} {task|question|exercise} on <t> {like|in the "
         "manner of} the {sample|example} {below|that follows}.",
-        "{Make|Keep} it {harder|rarer|longer} than the {sample|example} by {adding|asking for} a <f> {or "
+        "{Make|Keep} its <t> {harder|rarer|longer} than the {sample|example} by {adding|asking for} a <f> {or "
         "two|constraint}.",
-        "{Then|After that} {solve|answer} it {in full|completely} for a {reader|learner|novice} of <t>.",
+        "{Then|After that} {solve|answer} the <f> {in full|completely} for a {reader|learner|novice} of <t>.",
         "{Avoid|Do not use} {names|numbers|phrases} {from|of} the {sample|example}; the <f> {must|should} "
         "{stand alone|be new}.",
     ),

@@ -49,18 +49,22 @@ def chat_wordings(s: Streams, p: Public, account: Account) -> list[int]:
     return [s.wording("", "", own_system(s) if account.system else "", tools=account.tools, code=0.15)]
 
 
-def life(s: Streams) -> dict[str, float]:
-    """From when to when an account is in use: a quarter begin late, and a quarter lose interest (assumption)."""
+def life(s: Streams, account: Account, given: dict[str, Any]) -> dict[str, float]:
+    """From when to when an account is in use: a quarter begin late and a quarter lose interest (assumption)."""
     r = s.r
-    start = r.uniform(0, 45) if r.random() < 0.25 else 0.0
-    return {"start": start, "end": r.uniform(start + 5, DAYS) if r.random() < 0.25 else float(DAYS)}
+    if "start" in given or "end" in given:
+        return {"start": 0.0, "end": float(DAYS)}
+    start = max(account.created, 0.0)
+    if r.random() < 0.25:
+        start = r.uniform(start, max(start, 45.0))
+    return {"start": start, "end": r.uniform(min(start + 5, DAYS), DAYS) if r.random() < 0.25 else float(DAYS)}
 
 
 def person_stream(s: Streams, p: Public, account: Account, **given: Any) -> Stream:
     """A person who chats."""
     r = s.r
     addresses = [s.addresses.residential() for _ in range(r.choice((1, 2, 2, 3)))]
-    values: dict[str, Any] = life(s) | {
+    values: dict[str, Any] = life(s, account, given) | {
         "weight": weight(s, 0.45, PERSON_SPREAD),
         "turns": r.choice(TURNS),
         "busy": r.randint(2, 40),
@@ -76,7 +80,7 @@ def program_stream(s: Streams, account: Account, wordings: list[int], **given: A
     """A program that calls the model."""
     r = s.r
     addresses = [s.addresses.either() for _ in range(r.choice((1, 1, 2, 4)))]
-    values: dict[str, Any] = life(s) | {
+    values: dict[str, Any] = life(s, account, given) | {
         "weight": weight(s, 2.0),
         "turns": r.choice(TURNS),
         "busy": r.randint(5, DAYS),

@@ -16,7 +16,13 @@ from stillwatch.sources.rejects import Rejects
 NAME: Final = "litellm"
 
 MAPPING: Final = (
-    From("exchange_id", ("id", "litellm_call_id"), "the response's id; the call's where there was no response"),
+    From(
+        "exchange_id",
+        ("id", "litellm_call_id"),
+        "the response's id (the call's where there was none), then `/` and `trace_id`: a cache or a stand-in gives one "
+        "response's id to many requests",
+        made=True,
+    ),
     From("time", ("startTime",), "epoch seconds"),
     From("account_id", ("metadata.user_api_key_user_id", "metadata.user_api_key_hash")),
     From("key_id", ("metadata.user_api_key_hash",), "LiteLLM's own hash; it never logs the key"),
@@ -105,6 +111,7 @@ def rows(records: Iterable[Record], chosen: Chosen, rejects: Rejects) -> Iterato
 
 def _row(value: dict[str, Any]) -> dict[str, Any]:
     row = _COPY.row(value)
+    row["exchange_id"] = _exchange_id(value)
     row["access_path"] = "gateway"
     parameters = value.get("model_parameters")
     if not isinstance(parameters, dict):
@@ -145,3 +152,9 @@ def _status(value: dict[str, Any]) -> Any:
     if "ContentPolicy" in name or "Guardrail" in name or guard == "guardrail_intervened":
         return "blocked"
     return "error"
+
+
+def _exchange_id(value: dict[str, Any]) -> Any:
+    """Both ids where both are there: neither alone is one request (a cache repeats the first, a retry the second)."""
+    response, trace = value.get("id") or value.get("litellm_call_id"), value.get("trace_id")
+    return f"{response}/{trace}" if response and isinstance(trace, str) and trace else response

@@ -28,15 +28,17 @@ LEAST_EXCHANGES = 20
 # Templates are one job where half of the rarer one's exchanges carry the commoner too, and one account in three
 # carries both: the last keeps a job that rides on a popular agent's prompt apart from the agent.
 SAME_JOB_ACCOUNTS = 1 / 3
-# Jobs form one candidate group where their accounts overlap by half (Jaccard).
-SAME_GROUP = 0.5
+# Jobs form one candidate group where their accounts overlap (Jaccard) by half, and again, more widely, by a fifth: an
+# organisation that gives each account a few of its many jobs shows as one group only at the wider of the two.
+SAME_GROUP = (0.5, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
     """The recurring jobs of the traffic.
 
-    passages: job, passage. sent: job, account_no, exchanges (accounts that run it). groups: group_no, job.
+    passages: job, passage. sent: job, account_no, exchanges (accounts that run it). groups: group_no, job (a job may
+    stand in several groups).
     """
 
     passages: pa.Table
@@ -115,10 +117,11 @@ def find_jobs(engine: DuckDB) -> Jobs:
     jobs = _same_job(engine, count, engine.scalar("SELECT count(*) FROM parties"))
     engine.register("template_jobs", pa.table({"template": np.arange(count), "job": jobs}))
     engine.create(
-        "job_traffic",
+        "carrying",
         "SELECT DISTINCT j.job, t.exchange_no, t.account_no FROM template_traffic AS t "
         "JOIN template_jobs AS j ON j.template = t.template",
     )
+    engine.create("job_traffic", _sql("conversations"))
     engine.create(
         "account_jobs",
         f"""
@@ -137,9 +140,15 @@ def find_jobs(engine: DuckDB) -> Jobs:
 
 
 def _groups(sent: pa.Table) -> pa.Table:
-    """group_no, job: jobs whose accounts overlap by half are one candidate."""
+    """group_no, job: jobs whose accounts overlap are one candidate, at every level of `SAME_GROUP`; each group once."""
     job, rows = np.unique(sent["job"].to_numpy(), return_inverse=True)
     account, columns = np.unique(sent["account_no"].to_numpy(), return_inverse=True)
     a, b, similarity, _ = _jaccard_pairs(_incidence(rows, columns, (len(job), len(account))))
-    near = similarity >= SAME_GROUP
-    return pa.table({"group_no": _components(len(job), a[near], b[near]), "job": job})
+    groups: dict[tuple[int, ...], None] = {}
+    for level in SAME_GROUP:
+        near = similarity >= level
+        labels = _components(len(job), a[near], b[near])
+        for label in np.unique(labels):
+            groups.setdefault(tuple(job[labels == label].tolist()))
+    numbers = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
+    return pa.table({"group_no": numbers, "job": np.array([j for g in groups for j in g], np.int64)})
