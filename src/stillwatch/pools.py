@@ -23,9 +23,11 @@ STEPS = 60
 # An account's exchanges are not independent draws of its jobs: they count as four at most, and content moves membership
 # by no more than six bits (64 to 1), so that it never decides alone what the links contradict.
 DRAWS, CONTENT_BITS = 4.0, 6.0
-# A contract is a fact about an account, eight bits (256 to 1) against its taking part: whether a contracted customer
-# breaks its contract is for a person to judge.
-CONTRACT_BITS = 8.0
+# What nothing but content may hold: an account that no link joins is accused only where its jobs are the pool's (two in
+# three of the others who run them are linked) and are what it does (four in five of its exchanges).
+ONLY_THEIRS, MAIN_BUSINESS = 2 / 3, 0.8
+# The most that the machine holds of an account that only a person may accuse: short of likelier than not.
+FOR_A_PERSON = 0.49
 
 
 def _told_by(group: Weighed) -> list[Observation]:
@@ -36,7 +38,7 @@ def _told_by(group: Weighed) -> list[Observation]:
     """
     best: dict[str, Observation] = {}
     for seen in group.observations:
-        if isinstance(seen.kind, Link | Trait) and seen.bits > 0 and seen.kind.view != "content":
+        if isinstance(seen.kind, Link | Trait) and seen.bits > 0:
             held = best.get(seen.kind.view)
             if held is None or (seen.bits, seen.kind.name) > (held.bits, held.kind.name):
                 best[seen.kind.view] = seen
@@ -65,7 +67,7 @@ def hands(group: Weighed) -> list[Integers]:
 
     Only links with positive bits join; of equal clusters the one with the earlier account comes first.
     """
-    told = [o.kind.name for o in group.observations if isinstance(o.kind, Link) and o.bits > 0 and o.kind.view != "content"]
+    told = [o.kind.name for o in group.observations if isinstance(o.kind, Link) and o.bits > 0]
     edges = [group.edges[name] for name in told]
     if not sum(len(accounts) for accounts, _ in edges):
         return []
@@ -78,16 +80,36 @@ def hands(group: Weighed) -> list[Integers]:
     return sorted((c for c in found if len(c) > 1), key=lambda c: (-len(c), tuple(c)))
 
 
-def membership(group: Weighed, sends: Floats, contracted: npt.NDArray[np.bool_]) -> Floats:
-    """For each of the group's members, the probability that the hand runs it, given that a hand runs some of them.
+@dataclass(frozen=True, slots=True)
+class Business:
+    """What a group's members do. sends: members x jobs, exchanges of each of the group's jobs. everything: exchanges of
+    each member in all. contracted: members that have a contract."""
 
-    sends: members x jobs, how many exchanges of each of the group's jobs. contracted: members that have a contract.
+    sends: Floats
+    everything: npt.NDArray[np.int64]
+    contracted: npt.NDArray[np.bool_]
+
+    def only_theirs(self, linked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Members whose jobs are run by linked accounts (`ONLY_THEIRS`) and are what they do (`MAIN_BUSINESS`)."""
+        runs = self.sends > 0
+        others = np.maximum(runs.sum(axis=0) - runs, 1)
+        theirs = ((runs & linked[:, None]).sum(axis=0) - (runs & linked[:, None])) / others
+        total = np.maximum(self.sends.sum(axis=1), 1)
+        return np.asarray(
+            ((self.sends * theirs).sum(axis=1) / total >= ONLY_THEIRS) & (total >= MAIN_BUSINESS * self.everything)
+        )
+
+
+def membership(group: Weighed, business: Business) -> Floats:
+    """For each of the group's members, the probability that the hand runs it, given that a hand runs some of them.
 
     A mixture of two classes (Dempster, Laird and Rubin 1977): accounts that the hand runs are hit by each kind of
     evidence at a rate of their own, strangers who carry the same job at the outsiders' rate. Both the share of run
     accounts and their rates are estimated, from a uniform prior. A link counts only within the largest cluster of
-    `hands`: who is linked to somebody else is another's. An account without data for a kind is not moved by it; an
-    account that nothing links is a member to the degree that the others are. Shape: aligned with members.
+    `hands`: who is linked to somebody else is another's. An account without data for a kind is not moved by it.
+
+    Content is never enough by itself: an account against which the links speak is held below likely unless its jobs are
+    the pool's alone; and so is every contracted account, of which a person decides. Shape: aligned with members.
     """
     told = _told_by(group)
     size = len(group.members)
@@ -100,17 +122,20 @@ def membership(group: Weighed, sends: Floats, contracted: npt.NDArray[np.bool_])
         links = np.array([isinstance(o.kind, Link) for o in told])
         hits[np.ix_(links, ~np.isin(group.members, cluster))] = 0.0
     strangers = np.array([group.rates[o.kind.name] for o in told])[:, None]
-    standing = np.where(contracted, -CONTRACT_BITS * np.log(2), 0.0)
     r = np.clip((hits * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1), 0.2, 0.9)
+    linked = np.zeros(size)
     for _ in range(STEPS):
         share = (r.sum() + 1.0) / (size + 2.0)
         rate = ((hits * r).sum(axis=1) + 1.0) / ((known * r).sum(axis=1) + 2.0)
         rate = np.maximum(rate[:, None], strangers)
         run = known * (hits * np.log(rate) + (1 - hits) * np.log1p(-rate))
         other = known * (hits * np.log(strangers) + (1 - hits) * np.log1p(-strangers))
-        odds = np.log(share) - np.log1p(-share) + run.sum(axis=0) - other.sum(axis=0) + _content(sends, r) + standing
+        linked = run.sum(axis=0) - other.sum(axis=0)
+        odds = np.log(share) - np.log1p(-share) + linked + _content(business.sends, r)
         r = 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
-    return np.asarray(r, np.float64)
+    by_links = linked >= 0
+    held = ~(by_links | business.only_theirs(by_links)) | business.contracted
+    return np.asarray(np.where(held, np.minimum(r, FOR_A_PERSON), r), np.float64)
 
 
 # Groups are one pool where half of the smaller one's accounts, and at least two, are the other's too: strangers' groups

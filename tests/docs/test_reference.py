@@ -27,7 +27,7 @@ def page(name: str) -> str:
 def section(text: str, heading: str) -> str:
     """What stands under a heading, up to the next of its level or above."""
     level = len(heading) - len(heading.lstrip("#"))
-    found = re.search(rf"^{re.escape(heading)}(?: \{{.*\}})?$(.*?)(?=^#{{1,{level}}} |\Z)", text, re.M | re.S)
+    found = re.search(rf"^{re.escape(heading)}(?: \{{[^}}\n]*\}})?$(.*?)(?=^#{{1,{level}}} |\Z)", text, re.M | re.S)
     assert found, f"no section {heading!r}"
     return found[1]
 

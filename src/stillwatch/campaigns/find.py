@@ -12,7 +12,7 @@ import pyarrow as pa
 from stillwatch.campaigns.judgement import Judgement, judge
 from stillwatch.engine import DuckDB
 from stillwatch.evidence.weigh import Weighed, weigh
-from stillwatch.pools import hands, membership, merged, with_their_jobs
+from stillwatch.pools import Business, hands, membership, merged, with_their_jobs
 from stillwatch.workloads import Jobs
 
 # An account is accused, a group is a campaign and a pool is taken as one hand where it is likelier than not.
@@ -64,6 +64,7 @@ class _Sends:
 
     sent: pa.Table
     contracted: npt.NDArray[np.int64]
+    everything: npt.NDArray[np.int64]
 
     def membership(self, group: Weighed, jobs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         job, account = self.sent["job"].to_numpy(), self.sent["account_no"].to_numpy()
@@ -71,7 +72,8 @@ class _Sends:
         sends = np.zeros((len(group.members), len(jobs)))
         rows, columns = np.searchsorted(group.members, account[own]), np.searchsorted(jobs, job[own])
         sends[rows, columns] = self.sent["exchanges"].to_numpy()[own]
-        return membership(group, sends, np.isin(group.members, self.contracted))
+        contracted = np.isin(group.members, self.contracted)
+        return membership(group, Business(sends, self.everything[group.members], contracted))
 
 
 def _jobs_of(jobs: pa.Table, number: int) -> npt.NDArray[np.int64]:
@@ -96,7 +98,8 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     contracted = engine.query(
         "SELECT account_no FROM known_accounts WHERE verification = 'contract' ORDER BY account_no"
     )["account_no"].to_numpy()
-    sends = _Sends(jobs.sent, contracted)
+    everything = engine.query("SELECT exchanges FROM parties ORDER BY account_no")["exchanges"].to_numpy()
+    sends = _Sends(jobs.sent, contracted, everything)
     groups = jobs.groups.join(jobs.sent, "job", join_type="inner").group_by(["group_no", "account_no"]).aggregate([])
     groups = groups.sort_by([("group_no", "ascending"), ("account_no", "ascending")])
     first = []
