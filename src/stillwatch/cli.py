@@ -17,7 +17,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from stillwatch import __version__
-from stillwatch.errors import CAMPAIGNS_FOUND, DONE, ENVIRONMENT, INTERRUPTED, EnvironmentFailure, InputError, StillwatchError
+from stillwatch.errors import (
+    CAMPAIGNS_FOUND,
+    DONE,
+    ENVIRONMENT,
+    INTERRUPTED,
+    InputError,
+    StillwatchError,
+)
 
 app = typer.Typer(
     name="stillwatch",
@@ -48,7 +55,9 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -58,8 +67,13 @@ class _Shown:
 
     def __init__(self) -> None:
         self._bar = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.fields[done]}"), TimeElapsedColumn(),
-            console=err_console, transient=True, disable=not err_console.is_terminal,
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TextColumn("{task.fields[done]}"),
+            TimeElapsedColumn(),
+            console=err_console,
+            transient=True,
+            disable=not err_console.is_terminal,
         )
         self._task: Any = None
         self._stage = ""
@@ -96,7 +110,9 @@ def _settings(**given: Any) -> Any:
         raise InputError(f"stillwatch.toml: {error}") from error
 
 
-Targets = Annotated[list[str], typer.Argument(metavar="TRAFFIC...", help="Files, folders or globs of traffic.", show_default=False)]
+Targets = Annotated[
+    list[str], typer.Argument(metavar="TRAFFIC...", help="Files, folders or globs of traffic.", show_default=False)
+]
 
 
 @app.command()
@@ -105,11 +121,15 @@ def scan(
     accounts: Annotated[Path | None, typer.Option(help="Account data: Parquet, JSON lines or CSV.")] = None,
     models: Annotated[Path | None, typer.Option(help="Model releases: Parquet, JSON lines or CSV.")] = None,
     format: Annotated[str, typer.Option(help="auto, canonical, litellm, otel or bedrock.")] = "auto",
-    join: Annotated[list[Path] | None, typer.Option(help="A second source whose columns are added on the request id.")] = None,
+    join: Annotated[
+        list[Path] | None, typer.Option(help="A second source whose columns are added on the request id.")
+    ] = None,
     mapping: Annotated[Path | None, typer.Option(help="TOML file that says where columns come from.")] = None,
     engine: Annotated[str, typer.Option(help="duckdb; spark is not built yet.")] = "duckdb",
     store: Annotated[Path | None, typer.Option(help="Keep rollups between scans; not built yet.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results, published whole or not at all.")] = Path("stillwatch-out"),
+    out: Annotated[Path, typer.Option(help="Folder for the results, published whole or not at all.")] = Path(
+        "stillwatch-out"
+    ),
     k: Annotated[int | None, typer.Option(help="Parties that must share a passage before its text is shown.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Memory of the engine before it spills, e.g. 4GB.")] = None,
     threads: Annotated[int | None, typer.Option(help="Cores to use.")] = None,
@@ -135,7 +155,9 @@ def scan(
     for warning in findings.notes:
         err_console.print(f"note: {warning}", markup=False, style="dim")
     if findings.traffic.rejected:
-        err_console.print(f"{findings.traffic.rejected:,} records or files were set aside: {out / 'rejected.jsonl'}", markup=False)
+        err_console.print(
+            f"{findings.traffic.rejected:,} records or files were set aside: {out / 'rejected.jsonl'}", markup=False
+        )
     out_console.print(f"Report: {out / 'report.html'}", markup=False)
     raise typer.Exit(CAMPAIGNS_FOUND if findings.campaigns else DONE)
 
@@ -155,7 +177,9 @@ def explain(
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write the world into.")],
-    world: Annotated[str, typer.Option(help="february-2026, or ordinary: the same traffic without campaigns.")] = "february-2026",
+    world: Annotated[
+        str, typer.Option(help="february-2026, or ordinary: the same traffic without campaigns.")
+    ] = "february-2026",
     exchanges: Annotated[int, typer.Option(help="Rows in all, half of them background.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed: the same one gives the same world.")] = 0,
     text: Annotated[Path | None, typer.Option(help="Folder of text to draw payloads from.")] = None,
@@ -166,7 +190,8 @@ def simulate(
     with _bar("Simulating", exchanges) as advance:
         summary = make(out, world=world, exchanges=exchanges, seed=seed, text=text, progress=advance)
     out_console.print(
-        f"{summary.exchanges:,} exchanges of {summary.accounts:,} accounts in {out} ({summary.world}, seed {seed})", markup=False
+        f"{summary.exchanges:,} exchanges of {summary.accounts:,} accounts in {out} ({summary.world}, seed {seed})",
+        markup=False,
     )
 
 
@@ -175,8 +200,13 @@ class _bar:
 
     def __init__(self, title: str, total: int) -> None:
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            console=err_console, transient=True, disable=not err_console.is_terminal,
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err_console,
+            transient=True,
+            disable=not err_console.is_terminal,
         )
         self._task = self._bar.add_task(title, total=total)
 
@@ -190,7 +220,9 @@ class _bar:
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the world and the findings; an earlier demo there is replaced.")] = Path("demo"),
+    out: Annotated[
+        Path, typer.Option(help="Folder for the world and the findings; an earlier demo there is replaced.")
+    ] = Path("demo"),
     exchanges: Annotated[int, typer.Option(help="Size of the simulated world.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed of the simulated world.")] = 2026,
 ) -> None:
@@ -227,7 +259,7 @@ def _guarded() -> int:
         return result if isinstance(result, int) else DONE
     except StillwatchError as error:
         return _fail(str(error), error.exit_status)
-    except typer._click.exceptions.ClickException as error:  # noqa: SLF001
+    except typer._click.exceptions.ClickException as error:
         return _fail(error.format_message(), InputError.exit_status)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted; nothing was published", INTERRUPTED)

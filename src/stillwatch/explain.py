@@ -62,8 +62,12 @@ def _factors(campaign: Campaign) -> list[Evidence]:
 def _campaign(campaign: Campaign) -> Explanation:
     facts = [("probability", f"{campaign.probability:.1%}")]
     facts += [
-        (f.name.replace("_", " "), f"{f.probability:.1%}, weighed against {f.strongest_rival.replace('_', ' ')} "
-         f"(prior {f.prior_bits:+.1f} bits)") for f in campaign.factors
+        (
+            f.name.replace("_", " "),
+            f"{f.probability:.1%}, weighed against {f.strongest_rival.replace('_', ' ')} "
+            f"(prior {f.prior_bits:+.1f} bits)",
+        )
+        for f in campaign.factors
     ]
     facts += [
         ("accounts", f"{campaign.accounts:,} and {campaign.victims:,} victims"),
@@ -93,7 +97,9 @@ def _workload(campaign: Campaign, workload: Workload) -> Explanation:
         ("exchanges", f"{workload.exchanges:,}, {workload.distinct_prompts:,} different prompts"),
         ("models", ", ".join(f"{m} ({n:,})" for m, n in list(workload.models.items())[:6])),
     ]
-    notes = [f"{p.accounts:,} accounts share ({p.accounts_outside:,} of them outside): {p.text}" for p in workload.passages]
+    notes = [
+        f"{p.accounts:,} accounts share ({p.accounts_outside:,} of them outside): {p.text}" for p in workload.passages
+    ]
     evidence = [e for f in campaign.factors if f.name == "extraction" for e in f.evidence]
     return Explanation(workload.id, "workload", workload.title, facts, evidence, notes)
 
@@ -102,8 +108,12 @@ def _cleared(findings: Findings, folder: Path, subject: str) -> Explanation | No
     group = next((c for c in findings.cleared if subject in (c.id, c.pool_id, c.workload_id)), None)
     if group is None:
         return _row_of(folder, subject)
-    facts = [("verdict", group.verdict), ("accounts", f"{group.accounts:,}"), ("exchanges", f"{group.exchanges:,}"),
-             ("explained by", group.explanation.replace("_", " "))]
+    facts = [
+        ("verdict", group.verdict),
+        ("accounts", f"{group.accounts:,}"),
+        ("exchanges", f"{group.exchanges:,}"),
+        ("explained by", group.explanation.replace("_", " ")),
+    ]
     facts += [(name.replace("_", " "), f"{p:.1%}") for name, p in group.probabilities.items()]
     notes = [group.reason] + ([f"What would decide it: {group.would_decide}"] if group.would_decide else [])
     return Explanation(subject, "group considered", group.title, facts, [], notes)
@@ -138,10 +148,16 @@ def _account(findings: Findings, folder: Path, account: str) -> Explanation | No
             ("time", f"{member.first:%Y-%m-%d %H:%M} to {member.last:%Y-%m-%d %H:%M} UTC"),
         ]
         evidence += member.evidence
-        notes += [member.reason[0].upper() + member.reason[1:] + ".", f"See also: stillwatch explain {folder} {campaign.id}"]
+        notes += [
+            member.reason[0].upper() + member.reason[1:] + ".",
+            f"See also: stillwatch explain {folder} {campaign.id}",
+        ]
     if not notes:
-        notes.append("Nothing was found against this account." if rows[0]["verdict"] == "none" else
-                     "It was considered with a group that was not accused; the groups are in findings.json under cleared.")
+        notes.append(
+            "Nothing was found against this account."
+            if rows[0]["verdict"] == "none"
+            else "It was considered with a group that was not accused; the groups are in findings.json under cleared."
+        )
     return Explanation(account, "account", str(rows[0]["verdict"]), facts, evidence, notes)
 
 
@@ -155,8 +171,12 @@ def _exchange(findings: Findings, folder: Path, exchange: str) -> Explanation | 
     facts = []
     evidence: list[Evidence] = []
     for row in rows:
-        facts += [("campaign", row["campaign_id"]), ("workload", row["workload_id"]),
-                  ("probability", f"{row['probability']:.1%}"), ("time", f"{row['time']:%Y-%m-%d %H:%M:%S} UTC")]
+        facts += [
+            ("campaign", row["campaign_id"]),
+            ("workload", row["workload_id"]),
+            ("probability", f"{row['probability']:.1%}"),
+            ("time", f"{row['time']:%Y-%m-%d %H:%M:%S} UTC"),
+        ]
         for campaign in findings.campaigns:
             if campaign.id == row["campaign_id"]:
                 evidence += [e for f in campaign.factors if f.name == "extraction" for e in f.evidence]

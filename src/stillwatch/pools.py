@@ -23,9 +23,10 @@ STEPS = 60
 # An account's exchanges are not independent draws of its jobs: they count as four at most, and content moves membership
 # by no more than six bits (64 to 1), so that it never decides alone what the links contradict.
 DRAWS, CONTENT_BITS = 4.0, 6.0
-# What nothing but content may hold: an account that no link joins is accused only where its jobs are the pool's (two in
-# three of the others who run them are linked) and are what it does (four in five of its exchanges).
-ONLY_THEIRS, MAIN_BUSINESS = 2 / 3, 0.8
+# Content alone accuses an account only where it runs at least three jobs that hardly anybody but the pool runs (nine in
+# ten of the others who run them are linked), and they are most of what it does. One such job may be a public pipeline
+# that few use; a stranger who runs three of a pool's own jobs is not met.
+PRIVATE, LEAST_PRIVATE, MAIN_BUSINESS = 0.9, 3, 0.5
 # The most that the machine holds of an account that only a person may accuse: short of likelier than not.
 FOR_A_PERSON = 0.49
 
@@ -89,15 +90,14 @@ class Business:
     everything: npt.NDArray[np.int64]
     contracted: npt.NDArray[np.bool_]
 
-    def only_theirs(self, linked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Members whose jobs are run by linked accounts (`ONLY_THEIRS`) and are what they do (`MAIN_BUSINESS`)."""
+    def runs_their_own(self, linked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Members that run `LEAST_PRIVATE` jobs or more that only linked accounts run beside them, mainly those."""
         runs = self.sends > 0
-        others = np.maximum(runs.sum(axis=0) - runs, 1)
-        theirs = ((runs & linked[:, None]).sum(axis=0) - (runs & linked[:, None])) / others
-        total = np.maximum(self.sends.sum(axis=1), 1)
-        return np.asarray(
-            ((self.sends * theirs).sum(axis=1) / total >= ONLY_THEIRS) & (total >= MAIN_BUSINESS * self.everything)
-        )
+        others = runs.sum(axis=0) - runs
+        theirs = (runs & linked[:, None]).sum(axis=0) - (runs & linked[:, None])
+        private = runs & (others > 0) & (theirs >= PRIVATE * others)
+        main = (self.sends * private).sum(axis=1) >= MAIN_BUSINESS * self.everything
+        return np.asarray((private.sum(axis=1) >= LEAST_PRIVATE) & main)
 
 
 def membership(group: Weighed, business: Business) -> Floats:
@@ -108,8 +108,8 @@ def membership(group: Weighed, business: Business) -> Floats:
     accounts and their rates are estimated, from a uniform prior. A link counts only within the largest cluster of
     `hands`: who is linked to somebody else is another's. An account without data for a kind is not moved by it.
 
-    Content is never enough by itself: an account against which the links speak is held below likely unless its jobs are
-    the pool's alone; and so is every contracted account, of which a person decides. Shape: aligned with members.
+    Content is hardly ever enough by itself: an account against which the links speak is held below likely unless it runs
+    several of the pool's own jobs; and so is every contracted account, of which a person decides. Shape: as members.
     """
     told = _told_by(group)
     size = len(group.members)
@@ -134,7 +134,7 @@ def membership(group: Weighed, business: Business) -> Floats:
         odds = np.log(share) - np.log1p(-share) + linked + _content(business.sends, r)
         r = 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
     by_links = linked >= 0
-    held = ~(by_links | business.only_theirs(by_links)) | business.contracted
+    held = ~(by_links | business.runs_their_own(by_links)) | business.contracted
     return np.asarray(np.where(held, np.minimum(r, FOR_A_PERSON), r), np.float64)
 
 

@@ -27,7 +27,7 @@ from stillwatch.settings import Settings
 from stillwatch.tables import ACCOUNTS, ENRICHED, EXCHANGES, MODELS
 from stillwatch.workloads import find_jobs
 from stillwatch.workloads.intents import intents
-from stillwatch.workloads.text import SharedText, read_texts, wanted
+from stillwatch.workloads.text import read_texts, wanted
 
 # Enriched exchanges a Parquet part: about 200 MB, which keeps both the number of parts and each one's memory small.
 PART_ROWS = 1_000_000
@@ -69,7 +69,11 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent) -> 
         rejects = sources.Rejects(folder / "rejected.jsonl")
         try:
             inputs = sources.discover(
-                request.targets, format=request.format, accounts=request.accounts, models=request.models, rejects=rejects
+                request.targets,
+                format=request.format,
+                accounts=request.accounts,
+                models=request.models,
+                rejects=rejects,
             )
             gear = _gear(settings)
 
@@ -126,7 +130,9 @@ def _register_intents(engine: DuckDB, asked: dict[int, list[str]]) -> None:
     pairs = [(job, name) for job, names in asked.items() for name in names]
     engine.register(
         "job_intents",
-        pa.table({"job": pa.array([j for j, _ in pairs], pa.int64()), "intent": pa.array([n for _, n in pairs], pa.string())}),
+        pa.table(
+            {"job": pa.array([j for j, _ in pairs], pa.int64()), "intent": pa.array([n for _, n in pairs], pa.string())}
+        ),
     )
 
 
@@ -198,7 +204,9 @@ def _enrich_all(
     with ThreadPoolExecutor(settings.threads) as pool:
         try:
             for batch in batches:
-                present |= {n for n in EXCHANGES.names if n not in present and batch.column(n).null_count < batch.num_rows}
+                present |= {
+                    n for n in EXCHANGES.names if n not in present and batch.column(n).null_count < batch.num_rows
+                }
                 waiting.append(pool.submit(enrich, batch, rows, gear))
                 rows += batch.num_rows
                 while len(waiting) > settings.threads:
@@ -216,7 +224,10 @@ def _register_known(engine: DuckDB, inputs: sources.Inputs, rejects: sources.Rej
     accounts = sources.read_accounts(inputs.accounts, rejects) if inputs.accounts else ACCOUNTS.empty()
     events = sources.read_account_events(inputs.account_events, rejects) if inputs.account_events else None
     models = sources.read_models(inputs.models, rejects) if inputs.models else MODELS.empty()
-    hour = pa.array([None if t is None else t // 3_600_000_000 for t in accounts["created_at"].cast(pa.int64()).to_pylist()], pa.int64())
+    hour = pa.array(
+        [None if t is None else t // 3_600_000_000 for t in accounts["created_at"].cast(pa.int64()).to_pylist()],
+        pa.int64(),
+    )
     changed = accounts["status_changed_at"].cast(pa.int64())
     accounts = accounts.append_column("created_hour", hour).append_column("status_changed_us", changed)
     engine.register("account_file", accounts.drop_columns(["created_at", "status_changed_at"]))
@@ -227,7 +238,10 @@ def _register_known(engine: DuckDB, inputs: sources.Inputs, rejects: sources.Rej
     if events is not None:
         events = events.set_column(1, "time_us", events["time"].cast(pa.int64()))
         engine.register("account_events", events)
-    day = pa.array([None if t is None else t // 86_400_000_000 for t in models["released_at"].cast(pa.int64()).to_pylist()], pa.int64())
+    day = pa.array(
+        [None if t is None else t // 86_400_000_000 for t in models["released_at"].cast(pa.int64()).to_pylist()],
+        pa.int64(),
+    )
     released = models["released_at"].cast(pa.int64())
     engine.register("models", pa.table({"model": models["model"], "released_day": day, "released_us": released}))
 
@@ -235,8 +249,16 @@ def _register_known(engine: DuckDB, inputs: sources.Inputs, rejects: sources.Rej
 def _silent_accounts(engine: DuckDB) -> frozenset[str]:
     """Columns of the account and model files without any value, as evidence names them."""
     silent = set()
-    for column in ("organization_id", "email_domain", "email_hash", "payment_fingerprint", "phone_hash",
-                   "device_fingerprint", "verification", "status"):
+    for column in (
+        "organization_id",
+        "email_domain",
+        "email_hash",
+        "payment_fingerprint",
+        "phone_hash",
+        "device_fingerprint",
+        "verification",
+        "status",
+    ):
         if engine.scalar(f"SELECT count({column}) FROM known_accounts") == 0:
             silent.add(f"accounts.{column}")
     if engine.scalar("SELECT count(created_hour) FROM known_accounts") == 0:

@@ -1,6 +1,6 @@
 """Pools x workloads -> judged campaigns, their members and their victims."""
 
-from stillwatch.campaigns.find import Candidate, find
+from stillwatch.campaigns.search import Candidate, find
 from stillwatch.campaigns.judgement import RIVALS, Judgement, judge
 from stillwatch.campaigns.members import Member, members
 

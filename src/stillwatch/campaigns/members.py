@@ -7,7 +7,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from stillwatch.campaigns.find import LIKELY, Candidate
+from stillwatch.campaigns.search import LIKELY, Candidate
 from stillwatch.engine import DuckDB
 
 # What the holder of a stolen key looks like: business of its own, before the theft or in an account older than it, at

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from stillwatch.campaigns.find import LIKELY
+from stillwatch.campaigns.search import LIKELY
 from stillwatch.engine import DuckDB
 from stillwatch.enrich import Gear
 from stillwatch.findings import Findings
@@ -20,7 +20,14 @@ from stillwatch.report import render_report
 from stillwatch.settings import Settings
 from stillwatch.sources import Inputs, Rejects
 from stillwatch.tables import (
-    OUT_ACCOUNTS, OUT_CAMPAIGNS, OUT_EVIDENCE, OUT_EXCHANGES, OUT_MEMBERSHIPS, OUT_POOLS, OUT_WORKLOADS, Table,
+    OUT_ACCOUNTS,
+    OUT_CAMPAIGNS,
+    OUT_EVIDENCE,
+    OUT_EXCHANGES,
+    OUT_MEMBERSHIPS,
+    OUT_POOLS,
+    OUT_WORKLOADS,
+    Table,
 )
 
 __all__ = ["write_results"]
@@ -52,7 +59,9 @@ def _accounts(engine: DuckDB, found: Assembled) -> list[dict[str, object]]:
             held["probability"] = max(float(str(held["probability"])), min(float(p), LIKELY - 1e-6))
             if held["verdict"] == "none" or (held["verdict"] == "cleared" and verdict == "undetermined"):
                 held["verdict"] = verdict
-    everyone = engine.query("SELECT account_id FROM parties UNION SELECT account_id FROM account_file ORDER BY account_id")
+    everyone = engine.query(
+        "SELECT account_id FROM parties UNION SELECT account_id FROM account_file ORDER BY account_id"
+    )
     return [
         best.get(name, {"account_id": name, "probability": 0.0, "verdict": "none"})
         for name in everyone["account_id"].to_pylist()
@@ -96,13 +105,21 @@ def _exchanges(engine: DuckDB, found: Assembled, folder: Path) -> None:
     days = np.datetime_as_string(rows["time_us"].to_numpy().astype("datetime64[us]").astype("datetime64[D]"))
     table = pa.table(
         {
-            "exchange_id": rows["exchange_id"], "time": time, "workload_id": workload, "campaign_id": campaign,
-            "probability": rows["probability_ppm"].to_numpy() / 1e6, "day": days,
+            "exchange_id": rows["exchange_id"],
+            "time": time,
+            "workload_id": workload,
+            "campaign_id": campaign,
+            "probability": rows["probability_ppm"].to_numpy() / 1e6,
+            "day": days,
         }
     )
     partitioning = ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
     ds.write_dataset(
-        table, folder / "exchanges", format="parquet", partitioning=partitioning, max_partitions=100_000,
+        table,
+        folder / "exchanges",
+        format="parquet",
+        partitioning=partitioning,
+        max_partitions=100_000,
         basename_template="part-{i}.parquet",
     )
 
@@ -111,8 +128,15 @@ def _evidence(findings: Findings) -> list[dict[str, object]]:
     every = [e for c in findings.campaigns for f in c.factors for e in f.evidence]
     every += [e for c in findings.campaigns for m in c.members for e in m.evidence]
     return [
-        {"evidence_id": e.id, "subject": e.subject, "claim": e.claim, "kind": e.kind, "bits": e.bits,
-         "statement": e.statement, "rows": e.rows}
+        {
+            "evidence_id": e.id,
+            "subject": e.subject,
+            "claim": e.claim,
+            "kind": e.kind,
+            "bits": e.bits,
+            "statement": e.statement,
+            "rows": e.rows,
+        }
         for e in every
     ]
 
@@ -122,27 +146,67 @@ def _tables(engine: DuckDB, found: Assembled, findings: Findings, folder: Path) 
     _write(folder, "memberships", OUT_MEMBERSHIPS, _memberships(engine, found))
     _exchanges(engine, found, folder)
     groups = [*found.campaigns, *found.others]
-    _write(folder, "pools", OUT_POOLS, [
-        {"pool_id": g.pool_id, "campaign_id": g.campaign_id, "accounts": len(g.candidate.weighed.members),
-         "probability": g.candidate.judgement.factors[0].probability} for g in groups
-    ])
+    _write(
+        folder,
+        "pools",
+        OUT_POOLS,
+        [
+            {
+                "pool_id": g.pool_id,
+                "campaign_id": g.campaign_id,
+                "accounts": len(g.candidate.weighed.members),
+                "probability": g.candidate.judgement.factors[0].probability,
+            }
+            for g in groups
+        ],
+    )
     counted = {w.id: w for c in findings.campaigns for w in c.workloads}
-    _write(folder, "workloads", OUT_WORKLOADS, [
-        {"workload_id": w.id, "campaign_id": g.campaign_id, "title": w.title,
-         "accounts": counted[w.id].accounts if w.id in counted else len(g.candidate.weighed.members),
-         "exchanges": counted[w.id].exchanges if w.id in counted else g.exchanges}
-        for g in groups for w in g.workloads
-    ])
-    _write(folder, "campaigns", OUT_CAMPAIGNS, [
-        {"campaign_id": c.id, "probability": c.probability, **{f.name: f.probability for f in c.factors},
-         "accounts": c.accounts, "victims": c.victims, "exchanges": c.exchanges, "output_tokens": c.output_tokens,
-         "first": c.first, "last": c.last} for c in findings.campaigns
-    ])
+    _write(
+        folder,
+        "workloads",
+        OUT_WORKLOADS,
+        [
+            {
+                "workload_id": w.id,
+                "campaign_id": g.campaign_id,
+                "title": w.title,
+                "accounts": counted[w.id].accounts if w.id in counted else len(g.candidate.weighed.members),
+                "exchanges": counted[w.id].exchanges if w.id in counted else g.exchanges,
+            }
+            for g in groups
+            for w in g.workloads
+        ],
+    )
+    _write(
+        folder,
+        "campaigns",
+        OUT_CAMPAIGNS,
+        [
+            {
+                "campaign_id": c.id,
+                "probability": c.probability,
+                **{f.name: f.probability for f in c.factors},
+                "accounts": c.accounts,
+                "victims": c.victims,
+                "exchanges": c.exchanges,
+                "output_tokens": c.output_tokens,
+                "first": c.first,
+                "last": c.last,
+            }
+            for c in findings.campaigns
+        ],
+    )
     _write(folder, "evidence", OUT_EVIDENCE, _evidence(findings))
 
 
 def write_results(
-    engine: DuckDB, found: Assembled, folder: Path, settings: Settings, gear: Gear, inputs: Inputs, rejects: Rejects,
+    engine: DuckDB,
+    found: Assembled,
+    folder: Path,
+    settings: Settings,
+    gear: Gear,
+    inputs: Inputs,
+    rejects: Rejects,
     absent: tuple[str, ...],
 ) -> Findings:
     """Write every output into `folder` and return the findings document."""

@@ -54,7 +54,9 @@ def _sizes(engine: DuckDB, candidates: list[Candidate]) -> list[int]:
     rows = [(n, job) for n, c in enumerate(candidates) for job in c.jobs]
     engine.register(
         "candidate_jobs",
-        pa.table({"candidate": pa.array([n for n, _ in rows], pa.int64()), "job": pa.array([j for _, j in rows], pa.int64())}),
+        pa.table(
+            {"candidate": pa.array([n for n, _ in rows], pa.int64()), "job": pa.array([j for _, j in rows], pa.int64())}
+        ),
     )
     counted = engine.query(
         "SELECT c.candidate, count(DISTINCT j.exchange_no) AS exchanges FROM candidate_jobs AS c "
@@ -66,8 +68,12 @@ def _sizes(engine: DuckDB, candidates: list[Candidate]) -> list[int]:
 
 
 def _workloads(
-    candidate: Candidate, group_of: dict[int, int], texts: dict[int, list[SharedText]], asked: dict[int, list[str]],
-    size: dict[int, int], number: int,
+    candidate: Candidate,
+    group_of: dict[int, int],
+    texts: dict[int, list[SharedText]],
+    asked: dict[int, list[str]],
+    size: dict[int, int],
+    number: int,
 ) -> list[NamedWorkload]:
     """A candidate's jobs as workloads (jobs that the same accounts run), the largest first."""
     together: dict[int, list[int]] = defaultdict(list)
@@ -77,7 +83,9 @@ def _workloads(
     made = []
     for jobs in ordered:
         names = list(dict.fromkeys(n for j in jobs for n in asked.get(j, [])))
-        shared = sorted((t for j in jobs for t in texts.get(j, [])), key=lambda t: (-t.exchanges, -len(t.text), t.passage))
+        shared = sorted(
+            (t for j in jobs for t in texts.get(j, [])), key=lambda t: (-t.exchanges, -len(t.text), t.passage)
+        )
         made.append(NamedWorkload(f"W-{number + len(made)}", title(names), tuple(jobs), tuple(names), tuple(shared)))
     return made
 
@@ -118,7 +126,9 @@ def assemble(
     # A job may serve two campaigns; each has a workload of its own for it.
     numbers = {w.id: n for n, w in enumerate(workloads)}
     take_traffic(
-        engine, [g.candidate for g in campaigns], [{j: numbers[w.id] for w in g.workloads for j in w.jobs} for g in campaigns]
+        engine,
+        [g.candidate for g in campaigns],
+        [{j: numbers[w.id] for w in g.workloads for j in w.jobs} for g in campaigns],
     )
     found = members(engine)
     campaigns = [

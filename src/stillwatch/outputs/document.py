@@ -17,7 +17,19 @@ from stillwatch.evidence import Link, Trait
 from stillwatch.evidence.kind import view_bits
 from stillwatch.evidence.weigh import Observation
 from stillwatch.findings import (
-    Campaign, Cleared, DayCount, Evidence, Factor, Findings, Flow, Mark, Passage, Pool, Rival, Traffic, Workload,
+    Campaign,
+    Cleared,
+    DayCount,
+    Evidence,
+    Factor,
+    Findings,
+    Flow,
+    Mark,
+    Passage,
+    Pool,
+    Rival,
+    Traffic,
+    Workload,
 )
 from stillwatch.findings import Member as MemberPart
 from stillwatch.outputs.assembled import Assembled, NamedGroup, NamedWorkload
@@ -79,8 +91,12 @@ def _factor(factor: JudgedFactor, subject: str) -> Factor:
         for r in factor.rivals
     ]
     return Factor(
-        name=factor.name, probability=factor.probability, prior_bits=strongest.kind.prior_bits, evidence=evidence,
-        rivals=rivals, strongest_rival=strongest.kind.name,
+        name=factor.name,
+        probability=factor.probability,
+        prior_bits=strongest.kind.prior_bits,
+        evidence=evidence,
+        rivals=rivals,
+        strongest_rival=strongest.kind.name,
     )
 
 
@@ -109,16 +125,27 @@ def _member(group: NamedGroup, member: Member, name: str) -> MemberPart:
         said = seen.kind.sees if flag else f"not {seen.kind.sees}"
         evidence.append(
             Evidence(
-                id=f"{group.campaign_id}:{name}:{seen.kind.name}", subject=name, claim="membership", kind=seen.kind.name,
-                view=seen.kind.view, bits=round(float(bits), 3), statement=said[0].upper() + said[1:],
-                technique=seen.kind.technique, benign_causes=list(seen.kind.benign_causes),
+                id=f"{group.campaign_id}:{name}:{seen.kind.name}",
+                subject=name,
+                claim="membership",
+                kind=seen.kind.name,
+                view=seen.kind.view,
+                bits=round(float(bits), 3),
+                statement=said[0].upper() + said[1:],
+                technique=seen.kind.technique,
+                benign_causes=list(seen.kind.benign_causes),
             )
         )
     if member.theft:
         evidence.append(
             Evidence(
-                id=f"{group.campaign_id}:{name}:theft", subject=name, claim="holder_takes_part", kind="stolen_key",
-                view="infrastructure", bits=-THEFT_BITS, technique="AML.T0012",
+                id=f"{group.campaign_id}:{name}:theft",
+                subject=name,
+                claim="holder_takes_part",
+                kind="stolen_key",
+                view="infrastructure",
+                bits=-THEFT_BITS,
+                technique="AML.T0012",
                 statement=f"The job began after {member.other} exchanges of the holder's own had begun, and "
                 f"{member.places_shared} of its {member.exchanges} exchanges come from a place that the holder uses",
                 benign_causes=["a holder who rents a second place to work from"],
@@ -130,9 +157,16 @@ def _member(group: NamedGroup, member: Member, name: str) -> MemberPart:
     if member.theft:
         reason = f"{member.exchanges} exchanges of this job came through its keys from places the holder never uses"
     return MemberPart(
-        account_id=name, role=member.role, probability=round(member.probability, 6), exchanges=member.exchanges,
-        other_exchanges=member.other, keys=[k for k, _ in member.keys], first=moment(member.first_us),
-        last=moment(member.last_us), reason=reason, evidence=evidence,
+        account_id=name,
+        role=member.role,
+        probability=round(member.probability, 6),
+        exchanges=member.exchanges,
+        other_exchanges=member.other,
+        keys=[k for k, _ in member.keys],
+        first=moment(member.first_us),
+        last=moment(member.last_us),
+        reason=reason,
+        evidence=evidence,
     )
 
 
@@ -145,9 +179,14 @@ def _workload(engine: DuckDB, campaign_no: int, number: int, workload: NamedWork
         f"SELECT coalesce(model, 'unknown') AS model, count(*) AS exchanges {where} GROUP BY model ORDER BY exchanges DESC, model LIMIT 20"
     ).to_pylist()
     return Workload(
-        id=workload.id, title=workload.title, intents=list(workload.intents),
-        models={m["model"]: m["exchanges"] for m in models}, accounts=totals["accounts"], exchanges=totals["exchanges"],
-        distinct_prompts=totals["prompts"], passages=[_passage(engine, campaign_no, t.passage, t.text) for t in workload.texts[:PASSAGES_LISTED]],
+        id=workload.id,
+        title=workload.title,
+        intents=list(workload.intents),
+        models={m["model"]: m["exchanges"] for m in models},
+        accounts=totals["accounts"],
+        exchanges=totals["exchanges"],
+        distinct_prompts=totals["prompts"],
+        passages=[_passage(engine, campaign_no, t.passage, t.text) for t in workload.texts[:PASSAGES_LISTED]],
     )
 
 
@@ -158,8 +197,13 @@ def _passage(engine: DuckDB, campaign_no: int, passage: int, text: str) -> Passa
         f"FROM carried AS c LEFT JOIN campaign_members AS m ON m.account_no = c.account_no AND m.campaign_no = {campaign_no} "
         f"WHERE c.passage = {passage}"
     ).to_pylist()[0]
-    return Passage(id=f"{passage:016x}", text=text, accounts=row["accounts"], exchanges=row["exchanges"],
-                   accounts_outside=row["outside"])
+    return Passage(
+        id=f"{passage:016x}",
+        text=text,
+        accounts=row["accounts"],
+        exchanges=row["exchanges"],
+        accounts_outside=row["outside"],
+    )
 
 
 def _days(engine: DuckDB, sql: str) -> list[DayCount]:
@@ -168,7 +212,9 @@ def _days(engine: DuckDB, sql: str) -> list[DayCount]:
 
 def _hours(engine: DuckDB, table: str) -> list[list[int]]:
     grid = [[0] * 24 for _ in range(7)]
-    for row in engine.query(f"SELECT hour_of_week, count(*) AS exchanges FROM {table} GROUP BY hour_of_week").to_pylist():
+    for row in engine.query(
+        f"SELECT hour_of_week, count(*) AS exchanges FROM {table} GROUP BY hour_of_week"
+    ).to_pylist():
         grid[row["hour_of_week"] // 24][row["hour_of_week"] % 24] = row["exchanges"]
     return grid
 
@@ -188,8 +234,11 @@ def _marks(engine: DuckDB, campaign_no: int, first_us: int, last_us: int, target
         f"AND k.status_changed_us <= {last_us} GROUP BY day ORDER BY day LIMIT {MARKS_LISTED}"
     ).to_pylist()
     marks += [
-        Mark(time=moment(b["day"] * 86_400_000_000), kind="ban",
-             label=f"{b['banned']} account{'s' if b['banned'] > 1 else ''} banned")
+        Mark(
+            time=moment(b["day"] * 86_400_000_000),
+            kind="ban",
+            label=f"{b['banned']} account{'s' if b['banned'] > 1 else ''} banned",
+        )
         for b in bans
     ]
     return sorted(marks, key=lambda m: (m.time, m.label))
@@ -198,12 +247,16 @@ def _marks(engine: DuckDB, campaign_no: int, first_us: int, last_us: int, target
 def _against(group: NamedGroup, factors: list[Factor]) -> list[str]:
     said = [
         f"{e.statement[0].upper()}{e.statement[1:]} ({e.bits:+.1f} bits on {f.name.replace('_', ' ')})."
-        for f in factors for e in f.evidence if e.bits <= -0.5
+        for f in factors
+        for e in f.evidence
+        if e.bits <= -0.5
     ]
     for factor in factors:
         rival = factor.rivals[0]
         if rival.bits < 4:
-            said.append(f"{rival.reason} would explain much of it as well: only {rival.bits:.1f} bits stand against that.")
+            said.append(
+                f"{rival.reason} would explain much of it as well: only {rival.bits:.1f} bits stand against that."
+            )
     weak = sum(1 for m in group.members if m.role == "member" and not _linked_by(group, m.account_no))
     if weak:
         said.append(f"{weak} of the accounts are joined to the others by the job alone.")
@@ -217,7 +270,9 @@ def _campaign(engine: DuckDB, number: int, group: NamedGroup, found: Assembled, 
         "SELECT count(*) AS exchanges, CAST(sum(coalesce(output_tokens, 0)) AS BIGINT) AS tokens, min(time_us) AS first, "
         f"max(time_us) AS last FROM {where}"
     ).to_pylist()[0]
-    models = engine.query(f"SELECT model, count(*) AS n FROM {where} AND model IS NOT NULL GROUP BY model ORDER BY n DESC, model")
+    models = engine.query(
+        f"SELECT model, count(*) AS n FROM {where} AND model IS NOT NULL GROUP BY model ORDER BY n DESC, model"
+    )
     targets = models["model"].to_pylist()
     numbers = {w.id: n for n, w in enumerate(found.workloads)}
     factors = [_factor(f, subject) for f in group.candidate.judgement.factors]
@@ -243,17 +298,30 @@ def _campaign(engine: DuckDB, number: int, group: NamedGroup, found: Assembled, 
         "AND c.exchange_no = t.exchange_no WHERE c.exchange_no IS NULL GROUP BY t.day ORDER BY t.day"
     )
     return Campaign(
-        id=subject, title=title, probability=probability, summary=summary, accounts=accounts, victims=victims,
-        exchanges=total["exchanges"], output_tokens=total["tokens"], first=moment(total["first"]), last=moment(total["last"]),
-        targets=targets, factors=factors,
+        id=subject,
+        title=title,
+        probability=probability,
+        summary=summary,
+        accounts=accounts,
+        victims=victims,
+        exchanges=total["exchanges"],
+        output_tokens=total["tokens"],
+        first=moment(total["first"]),
+        last=moment(total["last"]),
+        targets=targets,
+        factors=factors,
         pools=[Pool(id=group.pool_id, accounts=accounts, probability=factors[0].probability, links=links)],
         workloads=workloads,
-        flows=[Flow(pool_id=group.pool_id, workload_id=w.id, accounts=w.accounts, exchanges=w.exchanges) for w in workloads],
+        flows=[
+            Flow(pool_id=group.pool_id, workload_id=w.id, accounts=w.accounts, exchanges=w.exchanges) for w in workloads
+        ],
         volume=_days(engine, f"SELECT day, count(*) AS exchanges FROM {where} GROUP BY day ORDER BY day"),
-        volume_others=_days(engine, others), marks=_marks(engine, number, total["first"], total["last"], targets),
+        volume_others=_days(engine, others),
+        marks=_marks(engine, number, total["first"], total["last"], targets),
         hours_of_week=_hours(engine, where),
         members=[_member(group, m, found.account_ids[m.account_no]) for m in group.members[:MEMBERS_LISTED]],
-        against=_against(group, factors), ordinary_hours_of_week=ordinary,
+        against=_against(group, factors),
+        ordinary_hours_of_week=ordinary,
     )
 
 
@@ -277,11 +345,17 @@ def _cleared(group: NamedGroup) -> Cleared:
     title = group.workloads[0].title if group.workloads else "A recurring instruction"
     undetermined = group.candidate.verdict == "undetermined"
     return Cleared(
-        id=group.pool_id, title=title, verdict="undetermined" if undetermined else "cleared", explanation=rival.kind.name,
+        id=group.pool_id,
+        title=title,
+        verdict="undetermined" if undetermined else "cleared",
+        explanation=rival.kind.name,
         reason=f"{EXPLAINED.get(rival.kind.name, rival.kind.name)}: {seen}.",
-        would_decide=_would_decide(weakest.name) if undetermined else "", accounts=len(group.candidate.weighed.members),
-        exchanges=group.exchanges, probabilities={f.name: round(f.probability, 4) for f in judged.factors},
-        workload_id=group.workloads[0].id if group.workloads else None, pool_id=group.pool_id,
+        would_decide=_would_decide(weakest.name) if undetermined else "",
+        accounts=len(group.candidate.weighed.members),
+        exchanges=group.exchanges,
+        probabilities={f.name: round(f.probability, 4) for f in judged.factors},
+        workload_id=group.workloads[0].id if group.workloads else None,
+        pool_id=group.pool_id,
     )
 
 
@@ -314,7 +388,9 @@ def _headline(campaigns: list[Campaign], cleared: list[Cleared], exchanges: int,
 
 
 def _notes(absent: tuple[str, ...], has_accounts: bool, group_names: list[str]) -> list[str]:
-    notes = ["Probabilities come from stated priors and measured evidence; they have not been calibrated on this traffic."]
+    notes = [
+        "Probabilities come from stated priors and measured evidence; they have not been calibrated on this traffic."
+    ]
     if not has_accounts:
         notes.append(
             "There was no accounts file: payment, sign-up and standing could not be seen, and whether the use was "
@@ -328,7 +404,12 @@ def _notes(absent: tuple[str, ...], has_accounts: bool, group_names: list[str]) 
 
 
 def document(
-    engine: DuckDB, found: Assembled, settings: Settings, gear: Gear, inputs: Inputs, rejects: Rejects,
+    engine: DuckDB,
+    found: Assembled,
+    settings: Settings,
+    gear: Gear,
+    inputs: Inputs,
+    rejects: Rejects,
     absent: tuple[str, ...],
 ) -> Findings:
     """Build the document of one scan from what was assembled and the tables in the engine."""
@@ -341,17 +422,27 @@ def document(
     cleared.sort(key=lambda c: (c.verdict == "cleared", -c.exchanges, int(re.sub(r"\D", "", c.id))))
     has_accounts = inputs.accounts is not None
     traffic = Traffic(
-        exchanges=total["exchanges"], accounts=total["accounts"], first=moment(total["first"]), last=moment(total["last"]),
-        rejected=rejects.count, duplicates=found.duplicates, rejected_by_reason=dict(sorted(rejects.by_reason.items())),
-        formats=dict(sorted(inputs.formats.items())), capped_sketches=engine.scalar("SELECT sum(capped) FROM exchanges"),
-        has_accounts=has_accounts, has_models=inputs.models is not None,
+        exchanges=total["exchanges"],
+        accounts=total["accounts"],
+        first=moment(total["first"]),
+        last=moment(total["last"]),
+        rejected=rejects.count,
+        duplicates=found.duplicates,
+        rejected_by_reason=dict(sorted(rejects.by_reason.items())),
+        formats=dict(sorted(inputs.formats.items())),
+        capped_sketches=engine.scalar("SELECT sum(capped) FROM exchanges"),
+        has_accounts=has_accounts,
+        has_models=inputs.models is not None,
         volume=_days(engine, "SELECT day, count(*) AS exchanges FROM traffic GROUP BY day ORDER BY day"),
         absent_columns=list(absent),
     )
     return Findings(
-        stillwatch_version=__version__, as_of=moment(total["last"]),
-        headline=_headline(campaigns, cleared, total["exchanges"], total["accounts"]), traffic=traffic,
-        campaigns=campaigns, cleared=cleared[:CLEARED_LISTED],
+        stillwatch_version=__version__,
+        as_of=moment(total["last"]),
+        headline=_headline(campaigns, cleared, total["exchanges"], total["accounts"]),
+        traffic=traffic,
+        campaigns=campaigns,
+        cleared=cleared[:CLEARED_LISTED],
         settings=settings.model_dump(mode="json", exclude={"work_dir", "sketch_key_file"}),
         sketch_key="published" if gear.published else "secret",
         notes=[*_notes(absent, has_accounts, []), *rejects.warnings],
