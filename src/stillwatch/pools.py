@@ -16,8 +16,8 @@ from stillwatch.evidence.weigh import Integers, Observation, Weighed, clusters
 
 Floats = npt.NDArray[np.float64]
 
-# Steps of expectation-maximisation; it settles in under thirty on every group met, and each step is a few sums.
-STEPS = 60
+# Steps of expectation-maximisation at most, and the change below which it has settled: far below what moves a verdict.
+STEPS, SETTLED = 60, 1e-9
 
 
 # An account's exchanges are not independent draws of its jobs: they count as four at most, and content moves membership
@@ -46,21 +46,54 @@ def _told_by(group: Weighed) -> list[Observation]:
     return [best[view] for view in sorted(best)]
 
 
-def _content(sends: Floats, r: Floats) -> Floats:
-    """Log odds (natural) of each account's mix of jobs under the hand against strangers who run some of the same jobs.
+@dataclass(frozen=True, slots=True)
+class Business:
+    """What a group's members do: who sends how much of which of the group's jobs.
 
-    sends: members x jobs, exchanges. The mixes of both are estimated from everyone else (own exchanges left out), each
-    account weighing by its exchanges' square root, with one exchange added a job.
+    row, job, exchanges: aligned, one entry a member (its row) and job (numbered from 0). everything: exchanges of each
+    member in all. contracted: members that have a contract.
     """
-    weight = sends / np.sqrt(np.maximum(sends.sum(axis=1, keepdims=True), 1.0))
-    run, other = weight * r[:, None], weight * (1 - r)[:, None]
-    run_rest, other_rest = run.sum(axis=0) - run + 1.0, other.sum(axis=0) - other + 1.0
-    run_rest /= run_rest.sum(axis=1, keepdims=True)
-    other_rest /= other_rest.sum(axis=1, keepdims=True)
-    total = sends.sum(axis=1)
-    mean = (sends * np.log(run_rest / other_rest)).sum(axis=1) / np.maximum(total, 1.0)
-    limit = CONTENT_BITS * np.log(2)
-    return np.asarray(np.clip(mean * np.minimum(total, DRAWS), -limit, limit), np.float64)
+
+    row: Integers
+    job: Integers
+    exchanges: Floats
+    everything: Integers
+    contracted: npt.NDArray[np.bool_]
+
+    def _by_member(self, values: Floats) -> Floats:
+        return np.asarray(np.bincount(self.row, weights=values, minlength=len(self.everything)), np.float64)
+
+    def _by_job(self, values: Floats) -> Floats:
+        return np.asarray(np.bincount(self.job, weights=values), np.float64)
+
+    def content(self, r: Floats) -> Floats:
+        """Log odds (natural) of each member's mix of jobs under the hand against strangers who run some of the same.
+
+        The mixes of both are estimated from everyone else (own exchanges left out), each account weighing by the
+        square root of its exchanges, with one exchange added a job.
+        """
+        total = self._by_member(self.exchanges)
+        weight = self.exchanges / np.sqrt(np.maximum(total, 1.0))[self.row]
+        size = self._by_member(weight)
+        jobs = int(self.job.max(initial=0)) + 1
+        log = []
+        for part in (r, 1 - r):
+            mine = weight * part[self.row]
+            rest = self._by_job(mine)[self.job] - mine + 1.0
+            log.append(np.log(rest / (mine.sum() - (size * part)[self.row] + jobs)))
+        mean = self._by_member(self.exchanges * (log[0] - log[1])) / np.maximum(total, 1.0)
+        limit = CONTENT_BITS * np.log(2)
+        return np.asarray(np.clip(mean * np.minimum(total, DRAWS), -limit, limit), np.float64)
+
+    def runs_their_own(self, linked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Members that run `LEAST_PRIVATE` jobs or more that only linked accounts run beside them, mainly those."""
+        one = np.ones(len(self.row))
+        joined = linked[self.row].astype(np.float64)
+        others = self._by_job(one)[self.job] - 1
+        theirs = self._by_job(joined)[self.job] - joined
+        private = (others > 0) & (theirs >= PRIVATE * others)
+        main = self._by_member(self.exchanges * private) >= MAIN_BUSINESS * self.everything
+        return np.asarray((self._by_member(one * private) >= LEAST_PRIVATE) & main)
 
 
 def hands(group: Weighed) -> list[Integers]:
@@ -81,25 +114,6 @@ def hands(group: Weighed) -> list[Integers]:
     return sorted((c for c in found if len(c) > 1), key=lambda c: (-len(c), tuple(c)))
 
 
-@dataclass(frozen=True, slots=True)
-class Business:
-    """What a group's members do. sends: members x jobs, exchanges of each of the group's jobs. everything: exchanges of
-    each member in all. contracted: members that have a contract."""
-
-    sends: Floats
-    everything: npt.NDArray[np.int64]
-    contracted: npt.NDArray[np.bool_]
-
-    def runs_their_own(self, linked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Members that run `LEAST_PRIVATE` jobs or more that only linked accounts run beside them, mainly those."""
-        runs = self.sends > 0
-        others = runs.sum(axis=0) - runs
-        theirs = (runs & linked[:, None]).sum(axis=0) - (runs & linked[:, None])
-        private = runs & (others > 0) & (theirs >= PRIVATE * others)
-        main = (self.sends * private).sum(axis=1) >= MAIN_BUSINESS * self.everything
-        return np.asarray((private.sum(axis=1) >= LEAST_PRIVATE) & main)
-
-
 def membership(group: Weighed, business: Business) -> Floats:
     """For each of the group's members, the probability that the hand runs it, given that a hand runs some of them.
 
@@ -108,8 +122,9 @@ def membership(group: Weighed, business: Business) -> Floats:
     accounts and their rates are estimated, from a uniform prior. A link counts only within the largest cluster of
     `hands`: who is linked to somebody else is another's. An account without data for a kind is not moved by it.
 
-    Content is hardly ever enough by itself: an account against which the links speak is held below likely unless it runs
-    several of the pool's own jobs; and so is every contracted account, of which a person decides. Shape: as members.
+    Content is hardly ever enough by itself: an account against which the links speak is held below likely unless it
+    runs several of the pool's own jobs; and so is every contracted account, of which a person decides.
+    Shape: aligned with members.
     """
     told = _told_by(group)
     size = len(group.members)
@@ -131,8 +146,10 @@ def membership(group: Weighed, business: Business) -> Floats:
         run = known * (hits * np.log(rate) + (1 - hits) * np.log1p(-rate))
         other = known * (hits * np.log(strangers) + (1 - hits) * np.log1p(-strangers))
         linked = run.sum(axis=0) - other.sum(axis=0)
-        odds = np.log(share) - np.log1p(-share) + linked + _content(business.sends, r)
-        r = 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
+        odds = np.log(share) - np.log1p(-share) + linked + business.content(r)
+        before, r = r, 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
+        if np.abs(r - before).max() < SETTLED:
+            break
     by_links = linked >= 0
     held = ~(by_links | business.runs_their_own(by_links)) | business.contracted
     return np.asarray(np.where(held, np.minimum(r, FOR_A_PERSON), r), np.float64)

@@ -67,13 +67,20 @@ class _Sends:
     everything: npt.NDArray[np.int64]
 
     def membership(self, group: Weighed, jobs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        job, account = self.sent["job"].to_numpy(), self.sent["account_no"].to_numpy()
-        own = np.isin(job, jobs) & np.isin(account, group.members)
-        sends = np.zeros((len(group.members), len(jobs)))
-        rows, columns = np.searchsorted(group.members, account[own]), np.searchsorted(jobs, job[own])
-        sends[rows, columns] = self.sent["exchanges"].to_numpy()[own]
-        contracted = np.isin(group.members, self.contracted)
-        return membership(group, Business(sends, self.everything[group.members], contracted))
+        account = self.sent["account_no"].to_numpy()
+        job = self.sent["job"].to_numpy()
+        # `sent` is in the order of its jobs, so each job's rows are one slice.
+        starts, ends = np.searchsorted(job, jobs), np.searchsorted(job, jobs, side="right")
+        at = np.concatenate([np.arange(s, e) for s, e in zip(starts, ends, strict=True)] or [np.zeros(0, np.int64)])
+        at = at[np.isin(account[at], group.members)]
+        business = Business(
+            np.searchsorted(group.members, account[at]),
+            np.searchsorted(jobs, job[at]),
+            self.sent["exchanges"].to_numpy()[at].astype(np.float64),
+            self.everything[group.members],
+            np.isin(group.members, self.contracted),
+        )
+        return membership(group, business)
 
 
 def _jobs_of(jobs: pa.Table, number: int) -> npt.NDArray[np.int64]:

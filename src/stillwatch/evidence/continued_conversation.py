@@ -1,6 +1,6 @@
 """Conversations that one account begins and another of the group goes on with."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="continued_conversation",
@@ -11,7 +11,7 @@ KIND = Link(
     benign_causes=("a team that shares its chats", "a public agent that replays one demonstration"),
     explained_by=frozenset({"popular_artefact", "one_organisation"}),
     needs=("history_hashes",),
-    statement="{hit} of {members} accounts share a conversation with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("a conversation"),
     sql="""
     SELECT account_no, CAST(history AS VARCHAR) AS value FROM traffic WHERE history IS NOT NULL
     UNION ALL

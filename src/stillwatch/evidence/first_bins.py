@@ -1,6 +1,6 @@
 """Accounts of a group that began to send in the same ten minutes."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="first_bins",
@@ -11,7 +11,7 @@ KIND = Link(
     benign_causes=("a workshop", "a log that begins for everyone at once"),
     explained_by=frozenset({"cohort_event", "reseller", "one_organisation"}),
     needs=("time",),
-    statement="{hit} of {members} accounts share the ten minutes in which they first sent with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("the ten minutes in which they first sent"),
     sql="""
     SELECT account_no, CAST(min(bin) AS VARCHAR) AS value FROM traffic GROUP BY account_no
     """,

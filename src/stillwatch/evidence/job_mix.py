@@ -36,7 +36,8 @@ KIND = Conduct(
       JOIN candidates AS c ON c.group_no = g.group_no AND c.account_no = a.account_no
       GROUP BY g.group_no, a.account_no
     ) AS x
-    JOIN (SELECT group_no AS number, count(*) AS all_jobs FROM group_jobs GROUP BY group_no) AS n ON n.number = x.group_no
+    JOIN (SELECT group_no AS number, count(*) AS all_jobs FROM group_jobs GROUP BY group_no) AS n
+      ON n.number = x.group_no
     GROUP BY group_no
     """,
     weigh=weigh,

@@ -103,6 +103,13 @@ class Conduct(Dossier):
 Kind = Link | Trait | Conduct
 
 
+def shared(what: str) -> str:
+    """The statement of a link: how many members share something with each other, and how many outsiders with them."""
+    return (
+        "{hit} of {members} accounts share " + what + " with another of them; {outsiders_hit} of {outsiders} outside do"
+    )
+
+
 def _log2_beta_binomial(k: float, n: float, a: float, b: float) -> float:
     choose = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
     return float((choose + betaln(k + a, n - k + b) - betaln(a, b)) / np.log(2))

@@ -1,6 +1,6 @@
 """Blocks of addresses (/24, /48) from which several accounts of a group came."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="shared_block",
@@ -11,7 +11,7 @@ KIND = Link(
     benign_causes=("an office, a campus or a small provider", "a cloud region"),
     explained_by=frozenset({"cohort_event", "reseller", "one_organisation"}),
     needs=("ip",),
-    statement="{hit} of {members} accounts share a block of addresses with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("a block of addresses"),
     sql="""
     SELECT account_no, block AS value FROM traffic WHERE block IS NOT NULL
     """,

@@ -1,6 +1,6 @@
 """Client stacks (agent and TLS fingerprint) that few but a group use."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="shared_client",
@@ -11,9 +11,11 @@ KIND = Link(
     benign_causes=("a popular library or one version of it", "a framework that fixes its own client"),
     explained_by=frozenset({"popular_artefact", "cohort_event", "reseller", "one_organisation"}),
     needs=("user_agent",),
-    statement="{hit} of {members} accounts share an unusual client stack with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("an unusual client stack"),
     sql="""
-    SELECT account_no, user_agent || ' ' || coalesce(tls_fingerprint, '') AS value FROM traffic WHERE user_agent IS NOT NULL
+    SELECT account_no, user_agent || ' ' || coalesce(tls_fingerprint, '') AS value
+    FROM traffic
+    WHERE user_agent IS NOT NULL
     """,
     examples=(
         Example({"joined": 38, "chances": 39, "outsiders_hit": 10, "outsiders": 400}, least=9),

@@ -1,6 +1,6 @@
 """Devices from which several accounts of a group were opened."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="shared_device",
@@ -11,7 +11,7 @@ KIND = Link(
     benign_causes=("a shared computer in a lab or a library", "an administrator who sets up accounts for a team"),
     explained_by=frozenset({"cohort_event", "one_organisation"}),
     needs=("accounts.device_fingerprint",),
-    statement="{hit} of {members} accounts share a device with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("a device"),
     sql="""
     SELECT account_no, device_fingerprint AS value FROM known_accounts WHERE device_fingerprint IS NOT NULL
     """,

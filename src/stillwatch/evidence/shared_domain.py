@@ -1,6 +1,6 @@
 """E-mail domains that few but a group use."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="shared_domain",
@@ -11,7 +11,7 @@ KIND = Link(
     benign_causes=("a company, a school or a popular mail provider",),
     explained_by=frozenset({"cohort_event", "one_organisation"}),
     needs=("accounts.email_domain",),
-    statement="{hit} of {members} accounts share an e-mail domain with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("an e-mail domain"),
     sql="""
     SELECT account_no, email_domain AS value FROM known_accounts WHERE email_domain IS NOT NULL
     """,

@@ -1,6 +1,6 @@
 """E-mail addresses that, once normalised, belong to several accounts of a group."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="shared_email",
@@ -11,7 +11,7 @@ KIND = Link(
     benign_causes=("a person who opened a second account after losing the first",),
     explained_by=frozenset({"one_organisation"}),
     needs=("accounts.email_hash",),
-    statement="{hit} of {members} accounts share an e-mail address with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("an e-mail address"),
     sql="""
     SELECT account_no, email_hash AS value FROM known_accounts WHERE email_hash IS NOT NULL
     """,

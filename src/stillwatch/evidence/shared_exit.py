@@ -1,6 +1,6 @@
 """Addresses from which several accounts of a group came."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="shared_exit",
@@ -15,7 +15,7 @@ KIND = Link(
     ),
     explained_by=frozenset({"cohort_event", "reseller", "one_organisation"}),
     needs=("ip",),
-    statement="{hit} of {members} accounts share an address with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("an address"),
     sql="""
     SELECT account_no, ip AS value FROM traffic WHERE ip IS NOT NULL
     """,

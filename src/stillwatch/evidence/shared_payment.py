@@ -1,6 +1,6 @@
 """Cards and bank accounts that pay for several of a group."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="shared_payment",
@@ -11,7 +11,7 @@ KIND = Link(
     benign_causes=("a family or a team on one card", "an agency paying for its clients", "a reseller"),
     explained_by=frozenset({"one_organisation", "reseller"}),
     needs=("accounts.payment_fingerprint",),
-    statement="{hit} of {members} accounts share a payment instrument with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("a payment instrument"),
     sql="""
     SELECT account_no, payment_fingerprint AS value FROM known_accounts WHERE payment_fingerprint IS NOT NULL
     """,

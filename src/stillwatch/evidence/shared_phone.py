@@ -1,6 +1,6 @@
 """Telephone numbers that verified several accounts of a group."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="shared_phone",
@@ -11,7 +11,7 @@ KIND = Link(
     benign_causes=("a family or an office on one number",),
     explained_by=frozenset({"one_organisation"}),
     needs=("accounts.phone_hash",),
-    statement="{hit} of {members} accounts share a telephone number with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("a telephone number"),
     sql="""
     SELECT account_no, phone_hash AS value FROM known_accounts WHERE phone_hash IS NOT NULL
     """,

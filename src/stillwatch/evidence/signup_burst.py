@@ -1,6 +1,6 @@
 """Accounts of a group that were opened within the same hour."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="signup_burst",
@@ -11,7 +11,7 @@ KIND = Link(
     benign_causes=("a class or a workshop signing up together", "a product launch"),
     explained_by=frozenset({"cohort_event", "one_organisation"}),
     needs=("accounts.created_at",),
-    statement="{hit} of {members} accounts share the hour in which they were opened with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("the hour in which they were opened"),
     sql="""
     SELECT account_no, CAST(created_hour AS VARCHAR) AS value FROM known_accounts WHERE created_hour IS NOT NULL
     """,

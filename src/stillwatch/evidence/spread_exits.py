@@ -1,7 +1,7 @@
 """Whether what members share is one place, or exits all over the net."""
 
-from collections.abc import Mapping
 import math
+from collections.abc import Mapping
 
 from stillwatch.evidence.kind import Conduct, Example
 

@@ -1,7 +1,7 @@
 """One job that runs through many accounts which nobody declares to belong together."""
 
-from collections.abc import Mapping
 import math
+from collections.abc import Mapping
 
 from stillwatch.evidence.kind import Conduct, Example
 

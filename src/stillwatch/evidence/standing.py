@@ -27,7 +27,8 @@ KIND = Conduct(
     benign_causes=("an account whose contract is kept elsewhere",),
     explained_by=frozenset(),
     needs=("accounts.verification",),
-    statement="{contract} of {accounts} accounts have a contract, {identity} a verified identity; {banned} are banned; the commonest organisation has {owned}",
+    statement="{contract} of {accounts} accounts have a contract, {identity} a verified identity; {banned} are banned; "
+    "the commonest organisation has {owned}",
     sql="""
     SELECT g.group_no, g.accounts, g.known, g.contract, g.identity, g.banned, coalesce(max(o.owned), 0) AS owned
     FROM (

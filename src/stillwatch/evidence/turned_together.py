@@ -1,6 +1,6 @@
 """Accounts of a group that first used a new model on the same day, within three days of its release."""
 
-from stillwatch.evidence.kind import Example, Link
+from stillwatch.evidence.kind import Example, Link, shared
 
 KIND = Link(
     name="turned_together",
@@ -11,7 +11,7 @@ KIND = Link(
     benign_causes=("everyone benchmarks a new model on release day",),
     explained_by=frozenset({"one_organisation", "cohort_event", "evaluation", "popular_artefact", "reseller"}),
     needs=("model", "models.released_at"),
-    statement="{hit} of {members} accounts share the day on which they turned to a new model with another of them; {outsiders_hit} of {outsiders} outside do",
+    statement=shared("the day on which they turned to a new model"),
     sql="""
     SELECT t.account_no, t.model || ' ' || CAST(min(t.day) AS VARCHAR) AS value
     FROM traffic AS t

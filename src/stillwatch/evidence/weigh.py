@@ -104,7 +104,7 @@ def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed]) -> None:
         flags = np.where(np.isin(group.members, hit), 1, np.where(data, 0, -1)).astype(np.int8)
         joined = len(hit) - len(np.unique(clusters(account[at], value[at])[1]))
         group.edges[kind.name] = (account[at], value[at])
-        _observe(group, kind, flags, joined, int(data.sum()) - 1, outsiders_hit.get(number, 0), outsiders)
+        _observe(group, kind, flags, (joined, int(data.sum()) - 1), (outsiders_hit.get(number, 0), outsiders))
 
 
 def _traits(engine: DuckDB, kind: Trait, groups: dict[int, Weighed]) -> None:
@@ -124,23 +124,25 @@ def _traits(engine: DuckDB, kind: Trait, groups: dict[int, Weighed]) -> None:
         outsiders = int((~inside).sum())
         # The rate is at most TRAIT_OUTSIDERS by construction; it is taken as no less, since the bar was fitted.
         rated = max(int((hit & ~inside).sum()), int(np.ceil(TRAIT_OUTSIDERS * outsiders)))
-        _observe(group, kind, flags, int(hit[inside].sum()), int(inside.sum()), rated, outsiders)
+        _observe(group, kind, flags, (int(hit[inside].sum()), int(inside.sum())), (rated, outsiders))
 
 
 def _observe(
-    group: Weighed, kind: Link | Trait, flags: npt.NDArray[np.int8], joined: int, chances: int, out_hit: int, out: int
+    group: Weighed, kind: Link | Trait, flags: npt.NDArray[np.int8], inside: tuple[int, int], outside: tuple[int, int]
 ) -> None:
+    """Note what a link or trait says. inside: joined and chances; outside: outsiders hit and how many there are."""
+    (joined, chances), (outsiders_hit, outsiders) = inside, outside
     counts = {
         "joined": joined,
         "chances": chances,
         "hit": int((flags == 1).sum()),
         "members": int((flags >= 0).sum()),
-        "outsiders_hit": out_hit,
-        "outsiders": out,
+        "outsiders_hit": outsiders_hit,
+        "outsiders": outsiders,
     }
     group.hits[kind.name] = flags
-    group.rates[kind.name] = (out_hit + 0.5) / (out + 1.0)
-    group.observations.append(Observation(kind, linkage(joined, chances, out_hit, out), counts))
+    group.rates[kind.name] = (outsiders_hit + 0.5) / (outsiders + 1.0)
+    group.observations.append(Observation(kind, linkage(joined, chances, outsiders_hit, outsiders), counts))
 
 
 def _conduct(engine: DuckDB, kind: Conduct, groups: dict[int, Weighed]) -> None:

@@ -86,7 +86,7 @@ def _workloads(
         shared = sorted(
             (t for j in jobs for t in texts.get(j, [])), key=lambda t: (-t.exchanges, -len(t.text), t.passage)
         )
-        made.append(NamedWorkload(f"W-{number + len(made)}", title(names), tuple(jobs), tuple(names), tuple(shared)))
+        made.append(NamedWorkload(f"W-{number + len(made)}", title(names, shared[0].text if shared else ""), tuple(jobs), tuple(names), tuple(shared)))
     return made
 
 

@@ -340,8 +340,7 @@ def _cleared(group: NamedGroup) -> Cleared:
     judged = group.candidate.judgement
     weakest = judged.weakest
     rival = weakest.rivals[0]
-    parts = sorted((p for p in shares(weakest) if p[1] < 0), key=lambda p: p[1])
-    seen = "; ".join(o.statement for o, _ in parts[:2]) or "nothing but the recurring text joins the accounts"
+    seen = "; ".join(o.statement for o in _told(weakest)) or "nothing but the recurring text joins the accounts"
     title = group.workloads[0].title if group.workloads else "A recurring instruction"
     undetermined = group.candidate.verdict == "undetermined"
     return Cleared(
@@ -357,6 +356,17 @@ def _cleared(group: NamedGroup) -> Cleared:
         workload_id=group.workloads[0].id if group.workloads else None,
         pool_id=group.pool_id,
     )
+
+
+# What a reader takes as a sign of one hand, the plainest first.
+PLAIN = ("shared_payment", "shared_exit", "continued_conversation", "shared_device", "shared_block", "signup_burst")
+
+
+def _told(factor: JudgedFactor) -> list[Observation]:
+    """Two observations that say best why the strongest rival is believed: those against, the plainest first."""
+    moved = [(o, bits) for o, bits in factor.rivals[0].moved if bits < 1]
+    place = {name: n for n, name in enumerate(PLAIN)}
+    return [o for o, _ in sorted(moved, key=lambda m: (m[1] > -1.5, place.get(m[0].kind.name, 99), m[1]))][:2]
 
 
 def _would_decide(factor: str) -> str:

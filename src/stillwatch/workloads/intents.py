@@ -39,13 +39,16 @@ INTENTS: dict[str, tuple[str, str]] = {
     ),
     "rewording": (
         "rewording",
-        r"\b(rephrase|reword|paraphrase|rewrite|neutral (wording|terms)|alternative wording)\b|改写|换一种|重新表述|reformul|umformul",
+        r"\b(rephrase|reword|paraphrase|rewrite|neutral (wording|terms)|alternative wording)\b|"
+        r"改写|换一种|重新表述|reformul|umformul",
     ),
     "extraction": (
         "structured answers",
         r"\b(json|xml|yaml|schema|respond (only )?(with|in)|output format|format:)\b|输出格式|仅输出",
     ),
 }
+# Characters of shared text that make a title where its intent is not recognised: half a line of a terminal.
+TITLE = 40
 _PATTERNS = {name: re.compile(pattern) for name, (_, pattern) in INTENTS.items()}
 
 
@@ -54,7 +57,11 @@ def intents(text: str) -> list[str]:
     return [name for name, pattern in _PATTERNS.items() if pattern.search(text)]
 
 
-def title(names: list[str]) -> str:
-    """A short name for a job from what it asks for."""
+def title(names: list[str], text: str = "") -> str:
+    """A short name for a job: what it asks for, else how its shared text begins, else nothing that could be read."""
     said = [INTENTS[n][0] for n in names if n != "extraction"][:2] or [INTENTS[n][0] for n in names[:1]]
-    return " with ".join(said).capitalize() if said else "A recurring instruction"
+    if said:
+        return " with ".join(said).capitalize()
+    if text:
+        return f"“{text[:TITLE].rsplit(' ', 1)[0] if len(text) > TITLE else text}…”"
+    return "A recurring instruction"

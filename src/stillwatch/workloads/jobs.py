@@ -75,7 +75,7 @@ def _incidence(rows: Integers, columns: Integers, shape: tuple[int, int]) -> csr
 
 def _jaccard_pairs(incidence: csr_matrix) -> tuple[Integers, Integers, npt.NDArray[np.float64], Integers]:
     """Pairs of rows (a < b) that share a column, their Jaccard similarity, and how many columns they share."""
-    common = coo_matrix((incidence @ incidence.T))
+    common = coo_matrix(incidence @ incidence.T)
     upper = common.row < common.col
     a, b, both = common.row[upper], common.col[upper], common.data[upper]
     size = np.asarray(incidence.sum(axis=1)).ravel()

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from stillwatch.engine import DuckDB
 from stillwatch.enrich import Gear
 from stillwatch.enrich.sketch import locate
-from stillwatch.engine import DuckDB
 
 # Passages read of one job: the commonest stand for it; a job's passages mostly cover the same run of text.
 PASSAGES_A_JOB = 6

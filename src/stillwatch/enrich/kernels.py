@@ -1,0 +1,413 @@
+"""The compiled loops of the sketch: fold, hash, select. `sketch.py` says what they compute; here is how, and fast.
+
+All of them stand in one file, since numba's cache notices a change only in the file of the function it compiled. They
+release the GIL, allocate by the batch and never by the byte, and take arrays flat, hence the many arguments.
+"""
+# ruff: noqa: PLR0917
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from stillwatch.enrich.folding import GIVE_UP, HAS_ASCII, LENGTH_SHIFT, MARK
+from stillwatch.enrich.kernel_cache import ensure_kernel_cache
+
+# Long scale: 64-byte grams, windows of 64, so 127 bytes (about 21 English words) are caught for certain and 2 / 65 of
+# all positions are kept (Schleimer et al., section 2: the density of winnowing is 2 / (w + 1)).
+LONG_GRAM, LONG_WINDOW = 64, 64
+# Short scale: 32-byte grams, windows of 29: 60 bytes, twenty characters of three bytes each.
+SHORT_GRAM, SHORT_WINDOW = 32, 29
+# A short gram counts only where at least this many of its bytes belong to multi-byte characters: half of them.
+SHORT_MULTIBYTE = 16
+
+# Most grams cannot be the least of a window, and only those below these limits are looked at one by one; a stretch as
+# long as a window without any is gone through in full, so the limits change the speed and never the result. One in 16
+# (a window of 64 lacks one in 1.6% of cases) and one in 8 (a window of 29: 2.1%) were the fastest of 1/8 to 1/32.
+LONG_BELOW = np.uint64(2**64 // 16)
+SHORT_BELOW = np.uint64(2**64 // 8)
+# Grams hashed at a time: their candidates (two words each) stay within a core's first-level cache of 32 KiB.
+CHUNK = 1024
+# Minima not yet decided. 64 could be open at once in the largest window; a full stack sheds its older half.
+STACK = 256
+# Room for passages before repeats are taken out: a chunk may add at most itself twice (once from stretches without a
+# candidate) and the stack.
+ROOM = 8 * CHUNK
+
+_EVERY = np.uint64(0x0101010101010101)
+_HIGH = np.uint64(0x8080808080808080)
+_GREATEST = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+ensure_kernel_cache()
+
+_BYTES_IN = types.Array(types.uint8, 1, "C", readonly=True)
+_BYTES = types.uint8[::1]
+_LOW = types.uint32[::1]
+_HASHES = types.uint64[::1]
+_PLACES = types.int64[::1]
+_FLAGS = types.boolean[::1]
+_i8, _u8 = types.int64, types.uint64
+
+
+@intrinsic
+def _load8(context, array, at):  # type: ignore[no-untyped-def]
+    """Eight bytes from any place in a byte array, the first lowest (on the little-endian machines numba supports)."""
+
+    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = make_array(signature.args[0])(context, builder, args[0]).data
+        place = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(64).as_pointer())
+        return builder.load(place, align=1)
+
+    return types.uint64(array, types.int64), build
+
+
+@intrinsic
+def _store8(context, array, at, word):  # type: ignore[no-untyped-def]
+    """Eight bytes to any place in a byte array."""
+
+    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = make_array(signature.args[0])(context, builder, args[0]).data
+        place = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(64).as_pointer())
+        builder.store(args[2], place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.uint64), build
+
+
+@intrinsic
+def _multiply(context, a, b):  # type: ignore[no-untyped-def]
+    """The two halves of the 128-bit product of two words, combined by exclusive or."""
+
+    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        wide = ir.IntType(128)
+        product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
+        top = builder.lshr(product, ir.Constant(wide, 64))
+        return builder.trunc(builder.xor(product, top), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), build
+
+
+@numba.njit(_u8(_u8), inline="always", cache=True)
+def _mix(x):  # type: ignore[no-untyped-def]
+    """The finaliser of splitmix64 (Steele, Lea and Flood, OOPSLA 2014), a bijection on 64 bits."""
+    x ^= x >> np.uint64(30)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= x >> np.uint64(27)
+    x *= np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@numba.njit(_u8(_u8, _u8), inline="always", cache=True)
+def _least(word, byte):  # type: ignore[no-untyped-def]
+    """For eight bytes below 128 in a word, the high bit of each that is at least `byte`."""
+    return ((word | _HIGH) - byte * _EVERY) & _HIGH
+
+
+@numba.njit(_u8(_u8), inline="always", cache=True)
+def _fold_word(word):  # type: ignore[no-untyped-def]
+    """Eight ASCII bytes at once: lower case, digits to '0', white space and controls to ' '."""
+    upper = _least(word, np.uint64(65)) & ~_least(word, np.uint64(91))
+    digit = _least(word, np.uint64(48)) & ~_least(word, np.uint64(58))
+    space = (~_least(word, np.uint64(33)) & _HIGH) | _least(word, np.uint64(127))
+    word += upper >> np.uint64(2)
+    digits, spaces = (digit >> np.uint64(7)) * np.uint64(255), (space >> np.uint64(7)) * np.uint64(255)
+    word = (word & ~digits) | (digits & (np.uint64(48) * _EVERY))
+    return (word & ~spaces) | (spaces & (np.uint64(32) * _EVERY))
+
+
+@numba.njit(_u8(_u8, _u8), inline="always", cache=True)
+def _repeats(word, last):  # type: ignore[no-untyped-def]
+    """The high bit of each byte of a folded word that is a space or '0' and equals the byte before it."""
+    before = (word << np.uint64(8)) | last
+    changed = _least(word ^ before, np.uint64(1))
+    # ' ' is 0x20 and '0' is 0x30: they alone are 0x20 without the bit 0x10.
+    other = _least((word & (np.uint64(0xEF) * _EVERY)) ^ (np.uint64(0x20) * _EVERY), np.uint64(1))
+    return _HIGH & ~changed & ~other
+
+
+@numba.njit(types.Tuple((_i8, _u8))(_u8, _u8, _BYTES, _i8), inline="always", cache=True)
+def _put(byte, last, out, n):  # type: ignore[no-untyped-def]
+    """Fold one ASCII byte onto out[:n]; return the new n and the folded byte."""
+    word = _fold_word(byte) & np.uint64(255)
+    out[np.uint64(n)] = np.uint8(word)
+    repeated = (word == last) & ((word == np.uint64(32)) | (word == np.uint64(48)))
+    return n + np.int64(not repeated), word
+
+
+@numba.njit(types.Tuple((_i8, _i8))(_BYTES_IN, _i8, _i8, _LOW, _BYTES, _BYTES, _BYTES), nogil=True, cache=True)
+def _fold(data, start, stop, low, marks, high, out):  # type: ignore[no-untyped-def]
+    """Fold data[start:stop] into out (at least 16 bytes longer); see `folding.Folding` for low, marks and high.
+
+    Runs of digits become one '0' and runs of white space one ' ', none at the ends. Returns the folded length and how
+    many of its bytes are of multi-byte characters; the length is -1 where the text is given up. Bytes that are no
+    valid UTF-8 are kept as they are.
+    """
+    n, multibyte = 0, 0
+    last = np.uint64(32)
+    order = 0
+    i = start
+    while i < stop:
+        if i + 8 <= stop:
+            word = _load8(data, i)
+            if word & _HIGH == 0:
+                word = _fold_word(word)
+                drop = _repeats(word, last)
+                if drop == 0:
+                    _store8(out, n, word)
+                    n += 8
+                else:
+                    for k in range(8):
+                        out[np.uint64(n)] = np.uint8(word >> np.uint64(8 * k))
+                        n += 1 - np.int64((drop >> np.uint64(8 * k + 7)) & np.uint64(1))
+                last = word >> np.uint64(56)
+                order = 0
+                i += 8
+                continue
+        raw = np.uint64(data[i])
+        if raw < 128:
+            n, last = _put(raw, last, out, n)
+            order = 0
+            i += 1
+            continue
+        if raw >= 0xF0 and i + 3 < stop:
+            point = (raw & np.uint64(7)) << np.uint64(18) | np.uint64(data[i + 1] & 63) << np.uint64(12)
+            point |= np.uint64(data[i + 2] & 63) << np.uint64(6) | np.uint64(data[i + 3] & 63)
+            if point - np.uint64(0x10000) >= np.uint64(0x10000) or high[point - np.uint64(0x10000)] == 0:
+                return -1, 0
+            for k in range(4):
+                out[n + k] = data[i + k]
+            n, multibyte, last, order = n + 4, multibyte + 4, np.uint64(data[i + 3]), 0
+            i += 4
+            continue
+        size = 3 if raw >= 0xE0 else 2
+        if raw < 0xC0 or i + size > stop:
+            out[n] = raw
+            n, multibyte, last, order = n + 1, multibyte + 1, raw, 0
+            i += 1
+            continue
+        if size == 3:
+            point = (raw & np.uint64(15)) << np.uint64(12) | np.uint64(data[i + 1] & 63) << np.uint64(6)
+            point |= np.uint64(data[i + 2] & 63)
+        else:
+            point = (raw & np.uint64(31)) << np.uint64(6) | np.uint64(data[i + 1] & 63)
+        i += size
+        entry = low[point]
+        if entry & (MARK | GIVE_UP | HAS_ASCII) == 0:
+            _store8(out, n, np.uint64(entry & np.uint32(0xFFFFFF)))
+            length = np.int64(entry >> np.uint32(LENGTH_SHIFT))
+            n += length
+            multibyte += length
+            if length > 0:
+                last = np.uint64(out[n - 1])
+            order = 0
+            continue
+        if entry & GIVE_UP != 0:
+            return -1, 0
+        mark = np.int64(marks[point])
+        if mark != 0 and mark < order:
+            return -1, 0
+        order = mark
+        for k in range(np.int64(entry >> np.uint32(LENGTH_SHIFT)) & 3):
+            byte = np.uint64(entry >> np.uint32(8 * k)) & np.uint64(255)
+            if byte < 128:
+                n, last = _put(byte, last, out, n)
+            else:
+                out[n] = byte
+                n, multibyte, last = n + 1, multibyte + 1, byte
+    if n > 0 and out[n - 1] == 32:
+        n -= 1
+    return n, multibyte
+
+
+@numba.njit(_u8(_BYTES_IN, _i8, _i8, _HASHES, _u8), nogil=True, cache=True)
+def _whole(text, start, stop, gear, whiten):  # type: ignore[no-untyped-def]
+    """A 63-bit keyed hash of text[start:stop], sixteen bytes at a time: multiply and fold, as wyhash (Wang Yi) does.
+
+    Both factors hold a secret word, so that without the key nobody makes two texts collide.
+    """
+    h = whiten ^ np.uint64(stop - start)
+    i = start
+    while i + 16 <= stop:
+        h = _multiply(_load8(text, i) ^ gear[0], _load8(text, i + 8) ^ h)
+        i += 16
+    first, second = np.uint64(0), np.uint64(0)
+    for k in range(i, stop):
+        first = (first << np.uint64(8)) | (second >> np.uint64(56))
+        second = (second << np.uint64(8)) | np.uint64(text[k])
+    h = _multiply(first ^ gear[1], second ^ h)
+    return _mix(h ^ gear[2]) >> np.uint64(1)
+
+
+@numba.njit(types.Tuple((_i8, _i8))(_HASHES, _PLACES, _i8, _u8, _i8, _i8, _HASHES, _PLACES, _i8), nogil=True, cache=True)
+def _push(open_hashes, open_places, depth, value, place, window, kept, at, count):  # type: ignore[no-untyped-def]
+    """Meet the next hash: decide those that it ends, and open it. Returns the new depth and count.
+
+    open[1..depth] are rising hashes whose stretches (between the nearest lesser hash on either side) are open still;
+    open[0] bounds them. A hash is the least of some window if its stretch is at least a window long.
+    """
+    while open_hashes[depth] > value:
+        kept[count] = open_hashes[depth]
+        at[count] = open_places[depth]
+        count += np.int64(place - open_places[depth - 1] > window)
+        depth -= 1
+    if depth > 0 and open_hashes[depth] == value:
+        return depth, count
+    if depth == STACK - 1:
+        half = STACK // 2
+        for k in range(1, half + 1):  # more than a window behind, so decided
+            kept[count] = open_hashes[k]
+            at[count] = open_places[k]
+            count += 1
+        open_places[0] = open_places[half]
+        for k in range(half + 1, STACK):
+            open_hashes[k - half] = open_hashes[k]
+            open_places[k - half] = open_places[k]
+        depth -= half
+    depth += 1
+    open_hashes[depth] = value
+    open_places[depth] = place
+    return depth, count
+
+
+@numba.njit(_i8(_HASHES, _PLACES, _i8, _i8, _i8, _HASHES, _PLACES, _i8), nogil=True, cache=True)
+def _end(open_hashes, open_places, depth, place, window, kept, at, count):  # type: ignore[no-untyped-def]
+    """Decide all open hashes at the end of a stretch; return the new count."""
+    while depth > 0:
+        kept[count] = open_hashes[depth]
+        at[count] = open_places[depth]
+        count += np.int64(place - open_places[depth - 1] > window)
+        depth -= 1
+    return count
+
+
+@numba.njit(types.Tuple((_u8, _i8))(_BYTES, _i8, _i8, _u8, _HASHES, _HASHES, _PLACES), nogil=True, cache=True)
+def _long_candidates(text, first, stop, h, gear, hashes, places):  # type: ignore[no-untyped-def]
+    """Roll h over text[first:stop]; the hashes below the limit, and where their grams begin. Returns h and how many."""
+    c = np.uint64(0)
+    for i in range(np.uint64(first), np.uint64(stop)):
+        h = (h << np.uint64(1)) + gear[text[i]]
+        hashes[c] = h
+        places[c] = np.int64(i) - (LONG_GRAM - 1)
+        c += np.uint64(h < LONG_BELOW)
+    return h, np.int64(c)
+
+
+@numba.njit(
+    types.Tuple((_u8, _i8, _i8))(_BYTES, _i8, _i8, _u8, _i8, _HASHES, _HASHES, _PLACES), nogil=True, cache=True
+)
+def _short_candidates(text, first, stop, h, dense, gear, hashes, places):  # type: ignore[no-untyped-def]
+    """The same for short grams, of which only those with enough multi-byte bytes count; dense is carried along."""
+    c = np.uint64(0)
+    for i in range(np.uint64(first), np.uint64(stop)):
+        h = (h << np.uint64(2)) + gear[text[i]]
+        dense += np.int64(text[i] >> np.uint8(7))
+        hashes[c] = h
+        places[c] = np.int64(i) - (SHORT_GRAM - 1)
+        c += np.uint64(h < SHORT_BELOW) & np.uint64(dense >= SHORT_MULTIBYTE)
+        dense -= np.int64(text[i - np.uint64(SHORT_GRAM - 1)] >> np.uint8(7))
+    return h, dense, np.int64(c)
+
+
+@numba.njit(_i8(_BYTES, _i8, _i8, _i8, _HASHES, _HASHES, _PLACES, _HASHES, _PLACES, _i8), nogil=True, cache=True)
+def _stretch(text, shift, first, stop, gear, open_hashes, open_places, kept, at, count):  # type: ignore[no-untyped-def]
+    """Go through every gram that begins in text[first:stop], between two lesser ones; return the new count."""
+    gram, window, least = (LONG_GRAM, LONG_WINDOW, 0) if shift == 1 else (SHORT_GRAM, SHORT_WINDOW, SHORT_MULTIBYTE)
+    open_hashes[0], open_places[0] = np.uint64(0), first - 1
+    depth, dense = 0, 0
+    h = np.uint64(0)
+    for i in range(first, stop + gram - 1):
+        h = (h << np.uint64(shift)) + gear[text[i]]
+        dense += np.int64(text[i] >= 128)
+        if i < first + gram - 1:
+            continue
+        if dense >= least:
+            depth, count = _push(open_hashes, open_places, depth, h, i - gram + 1, window, kept, at, count)
+        dense -= np.int64(text[i - gram + 1] >= 128)
+    return _end(open_hashes, open_places, depth, stop, window, kept, at, count)
+
+
+@numba.njit(_i8(_BYTES, _i8, _i8, _HASHES, _HASHES, _PLACES, _i8), nogil=True, cache=True)
+def _only_window(text, shift, n, gear, kept, at, count):  # type: ignore[no-untyped-def]
+    """The least gram of a text that has grams, but less than a window of them; return the new count."""
+    gram, least = (LONG_GRAM, 0) if shift == 1 else (SHORT_GRAM, SHORT_MULTIBYTE)
+    best, where, dense = _GREATEST, -1, 0
+    h = np.uint64(0)
+    for i in range(n):
+        h = (h << np.uint64(shift)) + gear[text[i]]
+        dense += np.int64(text[i] >= 128)
+        if i < gram - 1:
+            continue
+        if dense >= least and h < best:
+            best, where = h, i - gram + 1
+        dense -= np.int64(text[i - gram + 1] >= 128)
+    kept[count] = best
+    at[count] = where
+    return count + np.int64(where >= 0)
+
+
+@numba.njit(types.Tuple((_i8, types.boolean))(_HASHES, _i8, _i8, _i8, _u8), nogil=True, cache=True)
+def _squeeze(kept, done, count, cap, whiten):  # type: ignore[no-untyped-def]
+    """Make passages of kept[done:count], and keep the least `cap` distinct ones of kept[:count], in order.
+
+    Returns how many, and whether there were more.
+    """
+    for i in range(done, count):
+        kept[i] = _mix(kept[i] ^ whiten) >> np.uint64(1)
+    kept[:count] = np.sort(kept[:count])
+    n = 0
+    for i in range(count):
+        if n == 0 or kept[i] != kept[n - 1]:
+            kept[n] = kept[i]
+            n += 1
+    return min(n, cap), n > cap
+
+
+@numba.njit(
+    types.Tuple((_i8, _i8, types.boolean))(
+        _BYTES, _i8, _i8, _HASHES, _u8, _i8, _HASHES, _PLACES, _HASHES, _PLACES, _i8, _i8, types.boolean
+    ),
+    nogil=True,
+    cache=True,
+)
+def _winnow(text, shift, n, gear, whiten, cap, hashes, places, kept, at, count, done, over):  # type: ignore[no-untyped-def]
+    """Append the winnowed hashes of text[:n] at one scale, and where their grams begin, to kept and at.
+
+    The hash that is the least of some window of consecutive grams is kept. kept[:done] are passages already; where
+    room runs out, all are made so and the least `cap` are held. Returns count, done and whether the cap was passed.
+    """
+    gram, window = (LONG_GRAM, LONG_WINDOW) if shift == 1 else (SHORT_GRAM, SHORT_WINDOW)
+    grams = n - gram + 1
+    if grams < window:
+        return (_only_window(text, shift, n, gear, kept, at, count) if grams > 0 else count), done, over
+    # The last STACK places of hashes and places are the open ones, those before them of stretches without candidates.
+    open_hashes, open_places = hashes[CHUNK + 1 + STACK :], places[CHUNK + 1 + STACK :]
+    open_hashes[0], open_places[0] = np.uint64(0), -1
+    depth, dense, before = 0, 0, -1
+    h = np.uint64(0)
+    for i in range(gram - 1):
+        h = (h << np.uint64(shift)) + gear[text[i]]
+        dense += np.int64(text[i] >= 128)
+    first = gram - 1
+    while first < n:
+        if count + 2 * CHUNK + 4 * STACK > len(kept):
+            count, more = _squeeze(kept, done, count, cap, whiten)
+            done, over = count, over or more
+        stop = min(first + CHUNK, n)
+        if shift == 1:
+            h, found = _long_candidates(text, first, stop, h, gear, hashes, places)
+        else:
+            h, dense, found = _short_candidates(text, first, stop, h, dense, gear, hashes, places)
+        for c in range(found):
+            place = places[c]
+            if place - before > window:
+                count = _bare(text, shift, before + 1, place, gear, hashes, places, kept, at, count)
+            before = place
+            depth, count = _push(open_hashes, open_places, depth, hashes[c], place, window, kept, at, count)
+        first = stop
+    if grams - before > window:
+        count = _bare(text, shift, before + 1, grams, gear, hashes, places, kept, at, count)
+    return _end(open_hashes, open_places, depth, grams, window, kept, at, count), done, over
