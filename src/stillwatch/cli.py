@@ -7,14 +7,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from stillwatch import __version__
 from stillwatch.errors import (
@@ -22,6 +23,7 @@ from stillwatch.errors import (
     DONE,
     ENVIRONMENT,
     INTERRUPTED,
+    UNUSABLE_INPUT,
     InputError,
     StillwatchError,
 )
@@ -29,13 +31,23 @@ from stillwatch.errors import (
 app = typer.Typer(
     name="stillwatch",
     help="Find, prove and explain distillation campaigns in a language-model API's own traffic logs.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out_console = Console(highlight=False)
-err_console = Console(stderr=True, highlight=False)
+
+
+class _Terminal(Console):
+    """A console whose reader may leave (`| head`) without that changing what the command does or its exit status."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+out_console = _Terminal(highlight=False)
+err_console = _Terminal(stderr=True, highlight=False)
 
 STAGES = {
     "enrich": "Reading and sketching",
@@ -44,40 +56,73 @@ STAGES = {
     "passages": "Reading shared passages",
     "evidence": "Weighing evidence",
     "write": "Writing results",
+    "simulate": "Simulating",
 }
+
+
+class _Interrupts:
+    """Ctrl-C and SIGTERM: the first raises KeyboardInterrupt, the rest are ignored so that cleaning up goes to its end.
+
+    Some libraries turn the exception into one of their own or lose it; `asked` remembers it.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.says = "interrupted"
+
+    def __call__(self, *_: object) -> None:
+        if not self.asked:
+            self.asked = True
+            raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt where one was lost."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def saying(self, line: str) -> Iterator[None]:
+        """Within the block, an interruption is told by `line`."""
+        before, self.says = self.says, line
+        yield
+        self.says = before  # not after an error: the line is told once the block has been left
+
+
+interrupts = _Interrupts()
 
 
 def _version(show: bool) -> None:
     if show:
-        print(f"stillwatch {__version__}")
+        out_console.print(f"stillwatch {__version__}", markup=False)
         raise typer.Exit(DONE)
 
 
 @app.callback()
 def _root(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        err_console.print(context.get_help(), markup=False)
+        raise typer.Exit(UNUSABLE_INPUT)
 
 
 class _Shown:
-    """Progress on the terminal's error stream: the stage, how many exchanges, how fast, how long."""
+    """Progress on the terminal's error stream: the stage, how much of how much, how fast, how long still.
+
+    Nothing is shown where the error stream is no terminal: a log keeps only what has happened.
+    """
 
     def __init__(self) -> None:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.fields[so_far]}"))
         self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TextColumn("{task.fields[done]}"),
-            TimeElapsedColumn(),
-            console=err_console,
-            transient=True,
-            disable=not err_console.is_terminal,
+            *columns, TimeElapsedColumn(), console=err_console, transient=True, disable=not err_console.is_terminal
         )
-        self._task: Any = None
+        self._task: TaskID | None = None
         self._stage = ""
-        self._since = time.monotonic()
+        self._since = 0.0
 
     def __enter__(self) -> _Shown:
         self._bar.start()
@@ -86,15 +131,25 @@ class _Shown:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def __call__(self, stage: str, done: int) -> None:
-        if stage != self._stage:
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+        interrupts.check()
+        now = time.monotonic()
+        if stage != self._stage or self._task is None:
             if self._task is not None:
                 self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(STAGES.get(stage, stage), done="")
-            self._stage, self._since = stage, time.monotonic()
-        if done:
-            rate = done / max(1e-3, time.monotonic() - self._since)
-            self._bar.update(self._task, done=f"{done:,} exchanges, {rate:,.0f}/s")
+            self._task = self._bar.add_task(STAGES.get(stage, stage), so_far="")
+            self._stage, self._since = stage, now
+        elif done:
+            self._bar.update(self._task, so_far=_so_far(done, total, now - self._since))
+
+
+def _so_far(done: int, total: int | None, seconds: float) -> str:
+    rate = done / max(1e-3, seconds)
+    text = f"{done:,}{f' of {total:,}' if total else ''} exchanges, {rate:,.0f}/s"
+    if not total or done > total:
+        return text
+    left = round((total - done) / rate)
+    return f"{text}, {left // 60}:{left % 60:02} left"
 
 
 def _settings(**given: Any) -> Any:
@@ -103,21 +158,37 @@ def _settings(**given: Any) -> Any:
     try:
         return Settings(**{k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
-        fault = error.errors()[0]
-        name = ".".join(map(str, fault["loc"])) or "settings"
-        raise InputError(f"setting {name}: {fault['msg']}") from error
+        raise InputError(_fault(error, given)) from error
+    except OSError as error:
+        raise InputError(f"stillwatch.toml: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InputError(f"stillwatch.toml: {error}") from error
 
 
-Targets = Annotated[
-    list[str], typer.Argument(metavar="TRAFFIC...", help="Files, folders or globs of traffic.", show_default=False)
-]
+def _fault(error: ValidationError, given: dict[str, Any]) -> str:
+    """Which setting is wrong, why, and which of the three places it comes from."""
+    fault = error.errors()[0]
+    name = str(fault["loc"][0]) if fault["loc"] else "settings"
+    if given.get(name) is not None:
+        place = f"--{name.replace('_', '-')}"
+    elif f"STILLWATCH_{name.upper()}" in {k.upper() for k in os.environ}:
+        place = f"STILLWATCH_{name.upper()}"
+    else:
+        place = f"stillwatch.toml: {name}"
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: no such setting; they are listed in the reference of settings"
+    if fault["type"] == "string_pattern_mismatch":
+        return f"{place}: {fault['input']!r} is no amount of memory; write it as 4GB or 512MB"
+    return f"{place}: {fault['msg']}, not {fault['input']!r}"
 
 
 @app.command()
 def scan(
-    traffic: Targets,
+    *,
+    traffic: Annotated[
+        list[str],
+        typer.Argument(metavar="TRAFFIC", help="Files, folders or globs of traffic.", show_default=False),
+    ],
     accounts: Annotated[Path | None, typer.Option(help="Account data: Parquet, JSON lines or CSV.")] = None,
     models: Annotated[Path | None, typer.Option(help="Model releases: Parquet, JSON lines or CSV.")] = None,
     format: Annotated[str, typer.Option(help="auto, canonical, litellm, otel or bedrock.")] = "auto",
@@ -139,27 +210,30 @@ def scan(
 
     Exit status: 0 nothing found, 3 campaigns found, 2 nothing usable in the input, 4 the environment, 130 interrupted.
     """
-    from stillwatch.report import print_findings
-    from stillwatch.scan import Request
-    from stillwatch.scan import scan as run
-
     if engine != "duckdb":
         raise InputError(f"--engine {engine}: only duckdb is built; leave --engine out")
     if store is not None:
         raise InputError("--store: keeping a store between scans is not built yet; leave it out to scan at once")
     settings = _settings(k=k, memory_limit=memory_limit, threads=threads, sketch_key_file=sketch_key_file)
+
+    from stillwatch.report import print_findings
+    from stillwatch.scan import Request
+    from stillwatch.scan import scan as run
+
     request = Request(tuple(traffic), out, format, accounts, models, tuple(join or ()), mapping)
-    with _Shown() as shown:
+    with interrupts.saying(f"interrupted; nothing was published, {out} is as it was"), _Shown() as shown:
         findings = run(request, settings, shown)
     print_findings(findings, out_console)
-    for warning in findings.notes:
-        err_console.print(f"note: {warning}", markup=False, style="dim")
     if findings.traffic.rejected:
-        err_console.print(
-            f"{findings.traffic.rejected:,} records or files were set aside: {out / 'rejected.jsonl'}", markup=False
-        )
-    out_console.print(f"Report: {out / 'report.html'}", markup=False)
+        _tell(f"{findings.traffic.rejected:,} records or files were set aside: {out / 'rejected.jsonl'}")
+    if findings.traffic.duplicates:
+        _tell(f"{findings.traffic.duplicates:,} records repeat an exchange_id; each exchange was counted once")
+    out_console.print(f"Report: {out / 'report.html'}", markup=False, soft_wrap=True)
     raise typer.Exit(CAMPAIGNS_FOUND if findings.campaigns else DONE)
+
+
+def _tell(line: str) -> None:
+    err_console.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -187,7 +261,7 @@ def simulate(
     """Write a labelled world of synthetic traffic, the truth apart."""
     from stillwatch.simulate import simulate as make
 
-    with _bar("Simulating", exchanges) as advance:
+    with _counted("simulate") as advance:
         summary = make(out, world=world, exchanges=exchanges, seed=seed, text=text, progress=advance)
     out_console.print(
         f"{summary.exchanges:,} exchanges of {summary.accounts:,} accounts in {out} ({summary.world}, seed {seed})",
@@ -195,27 +269,12 @@ def simulate(
     )
 
 
-class _bar:
-    """A bar on the error stream for a count that is known beforehand."""
-
-    def __init__(self, title: str, total: int) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=err_console,
-            transient=True,
-            disable=not err_console.is_terminal,
-        )
-        self._task = self._bar.add_task(title, total=total)
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        self._bar.start()
-        return lambda done, total: self._bar.update(self._task, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+@contextmanager
+def _counted(stage: str) -> Iterator[Callable[[int, int], None]]:
+    """Progress of one stage whose total is known."""
+    with _Shown() as shown:
+        shown(stage, 0)
+        yield lambda done, total: shown(stage, done, total)
 
 
 @app.command()
@@ -235,7 +294,7 @@ def demo(
 
     world = prepare(out)
     out_console.print(f"Simulating {exchanges:,} exchanges …", markup=False)
-    with _bar("Simulating", exchanges) as advance:
+    with _counted("simulate") as advance:
         make(world, exchanges=exchanges, seed=seed, progress=advance)
     out_console.print("Scanning …", markup=False)
     with _Shown() as shown:
@@ -248,30 +307,52 @@ def demo(
 
 
 def _fail(message: str, status: int) -> int:
-    line = " ".join(message.split())
-    sys.stderr.write(f"stillwatch: {line}\n")
+    line = " ".join(message.encode("utf-8", "replace").decode().split())
+    with suppress(OSError, AttributeError):  # closed, or never opened: the exit status still tells
+        sys.stderr.write(f"stillwatch: {line}\n")
     return status
 
 
 def _guarded() -> int:
+    """Run the command; the exit status, where an error has been told in one line."""
     try:
-        result = app(standalone_mode=False)
-        return result if isinstance(result, int) else DONE
-    except StillwatchError as error:
-        return _fail(str(error), error.exit_status)
-    except typer._click.exceptions.ClickException as error:
-        return _fail(error.format_message(), InputError.exit_status)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; nothing was published", INTERRUPTED)
-    except MemoryError:
-        return _fail("out of memory: give --memory-limit less, or close other programs", ENVIRONMENT)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
-        return DONE
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        return _fail(f"{where}{reason}", ENVIRONMENT)
+        status = _run()
+        sys.stdout.flush()
+    except Exception as error:
+        if not interrupts.asked:
+            return _told(error)
+    except KeyboardInterrupt:
+        pass
+    else:
+        if status != INTERRUPTED:
+            return status
+    return _fail(interrupts.says, INTERRUPTED)
+
+
+def _run() -> int:
+    result = app(standalone_mode=False)
+    return result if isinstance(result, int) else DONE
+
+
+def _told(error: Exception) -> int:
+    """Tell an error that a person can act on in one line, and give its exit status; others are raised again."""
+    match error:
+        case StillwatchError():
+            return _fail(str(error), error.exit_status)
+        case typer.TyperException():
+            return _fail(error.format_message(), UNUSABLE_INPUT)
+        case typer.Abort():
+            return _fail(interrupts.says, INTERRUPTED)
+        case MemoryError():
+            return _fail("out of memory: give --memory-limit less, or close other programs", ENVIRONMENT)
+        case BrokenPipeError():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered has nobody to read it
+            return DONE
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+            return _fail(f"{where}{reason}", ENVIRONMENT)
+    raise error
 
 
 def main() -> None:
@@ -279,10 +360,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if os.environ.get("STILLWATCH_DEBUG"):
-        app()
-    sys.exit(_guarded())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupts)
+    sys.exit(_run() if os.environ.get("STILLWATCH_DEBUG", "") not in ("", "0") else _guarded())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pyarrow as pa
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from stillwatch.evidence import Link, Trait
+from stillwatch.evidence import Kind, Link, Trait
 from stillwatch.evidence.weigh import Integers, Observation, Weighed, clusters
 
 Floats = npt.NDArray[np.float64]
@@ -27,6 +27,9 @@ DRAWS, CONTENT_BITS = 4.0, 6.0
 # ten of the others who run them are linked), and they are most of what it does. One such job may be a public pipeline
 # that few use; a stranger who runs three of a pool's own jobs is not met.
 PRIVATE, LEAST_PRIVATE, MAIN_BUSINESS = 0.9, 3, 0.5
+# An account that gives the group's jobs less than one exchange in ten runs them in passing. Pools that relay customers
+# still give their jobs about half (the disclosed mixtures), so members hardly ever do; of strangers nothing is known.
+IN_PASSING, STRANGERS_IN_PASSING = 0.1, 0.5
 # The most that the machine holds of an account that only a person may accuse: short of likelier than not.
 FOR_A_PERSON = 0.49
 
@@ -51,7 +54,8 @@ class Business:
     """What a group's members do: who sends how much of which of the group's jobs.
 
     row, job, exchanges: aligned, one entry a member (its row) and job (numbered from 0). everything: exchanges of each
-    member in all. contracted: members that have a contract.
+    member in all. contracted: members that have a contract. owner: a number for each member's declared organisation,
+    one of its own where it declares none.
     """
 
     row: Integers
@@ -59,12 +63,17 @@ class Business:
     exchanges: Floats
     everything: Integers
     contracted: npt.NDArray[np.bool_]
+    owner: Integers
 
     def _by_member(self, values: Floats) -> Floats:
         return np.asarray(np.bincount(self.row, weights=values, minlength=len(self.everything)), np.float64)
 
     def _by_job(self, values: Floats) -> Floats:
         return np.asarray(np.bincount(self.job, weights=values), np.float64)
+
+    def in_passing(self) -> npt.NDArray[np.bool_]:
+        """Members of whose exchanges fewer than `IN_PASSING` are the group's jobs."""
+        return np.asarray(self._by_member(self.exchanges) < IN_PASSING * self.everything)
 
     def content(self, r: Floats) -> Floats:
         """Log odds (natural) of each member's mix of jobs under the hand against strangers who run some of the same.
@@ -114,13 +123,33 @@ def hands(group: Weighed) -> list[Integers]:
     return sorted((c for c in found if len(c) > 1), key=lambda c: (-len(c), tuple(c)))
 
 
+def _joined(group: Weighed, kind: Kind, owner: Integers) -> npt.NDArray[np.int8]:
+    """For each member whether a kind joins it to the hand: 1, 0, or -1 without data.
+
+    A link counts only within the largest cluster of `hands` (who is linked to somebody else is another's), and only to
+    an account of another declared owner: what one organisation openly shares joins it to nobody.
+    """
+    flags = group.hits[kind.name].copy()
+    if not isinstance(kind, Link):
+        return flags
+    accounts, values = group.edges[kind.name]
+    for cluster in hands(group)[:1]:
+        inside = np.isin(accounts, cluster)
+        accounts, values = accounts[inside], values[inside]
+    owners = owner[np.searchsorted(group.members, accounts)]
+    pairs = np.unique(np.stack([values, owners]), axis=1)
+    several, count = np.unique(pairs[0], return_counts=True)
+    joined = accounts[np.isin(values, several[count > 1])]
+    flags[(flags == 1) & ~np.isin(group.members, joined)] = 0
+    return flags
+
+
 def membership(group: Weighed, business: Business) -> Floats:
     """For each of the group's members, the probability that the hand runs it, given that a hand runs some of them.
 
     A mixture of two classes (Dempster, Laird and Rubin 1977): accounts that the hand runs are hit by each kind of
     evidence at a rate of their own, strangers who carry the same job at the outsiders' rate. Both the share of run
-    accounts and their rates are estimated, from a uniform prior. A link counts only within the largest cluster of
-    `hands`: who is linked to somebody else is another's. An account without data for a kind is not moved by it.
+    accounts and their rates are estimated, from a uniform prior. An account without data for a kind is not moved by it.
 
     Content is hardly ever enough by itself: an account against which the links speak is held below likely unless it
     runs several of the pool's own jobs; and so is every contracted account, of which a person decides.
@@ -130,13 +159,10 @@ def membership(group: Weighed, business: Business) -> Floats:
     size = len(group.members)
     if not told:
         return np.ones(size)
-    hits = np.stack([group.hits[o.kind.name] for o in told]).astype(np.float64)
+    hits = np.stack([_joined(group, o.kind, business.owner) for o in told] + [~business.in_passing()]).astype(np.float64)
     known = hits >= 0
     hits = np.where(known, hits, 0.0)
-    for cluster in hands(group)[:1]:
-        links = np.array([isinstance(o.kind, Link) for o in told])
-        hits[np.ix_(links, ~np.isin(group.members, cluster))] = 0.0
-    strangers = np.array([group.rates[o.kind.name] for o in told])[:, None]
+    strangers = np.array([group.rates[o.kind.name] for o in told] + [STRANGERS_IN_PASSING])[:, None]
     r = np.clip((hits * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1), 0.2, 0.9)
     linked = np.zeros(size)
     for _ in range(STEPS):
@@ -145,8 +171,8 @@ def membership(group: Weighed, business: Business) -> Floats:
         rate = np.maximum(rate[:, None], strangers)
         run = known * (hits * np.log(rate) + (1 - hits) * np.log1p(-rate))
         other = known * (hits * np.log(strangers) + (1 - hits) * np.log1p(-strangers))
-        linked = run.sum(axis=0) - other.sum(axis=0)
-        odds = np.log(share) - np.log1p(-share) + linked + business.content(r)
+        linked = (run - other)[:-1].sum(axis=0)
+        odds = np.log(share) - np.log1p(-share) + (run - other).sum(axis=0) + business.content(r)
         before, r = r, 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
         if np.abs(r - before).max() < SETTLED:
             break

@@ -7,7 +7,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +27,15 @@ from stillwatch.settings import Settings
 from stillwatch.tables import ACCOUNTS, ENRICHED, EXCHANGES, MODELS
 from stillwatch.workloads import find_jobs
 from stillwatch.workloads.intents import intents
-from stillwatch.workloads.text import read_texts, wanted
+from stillwatch.workloads.text import SharedText, read_texts, wanted
 
 # Enriched exchanges a Parquet part: about 200 MB, which keeps both the number of parts and each one's memory small.
 PART_ROWS = 1_000_000
+MICROSECONDS_AN_HOUR = 3_600_000_000
+MICROSECONDS_A_DAY = 86_400_000_000
 
-Progress = Callable[[str, int], None]
+# Told where a scan stands: the stage, exchanges done in it, and of how many where that is known.
+Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Read:
     absent: tuple[str, ...]
 
 
-def _silent(progress_stage: str, done: int) -> None:
+def _silent(stage: str, done: int, total: int | None) -> None:
     """No progress."""
 
 
@@ -65,81 +68,137 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent) -> 
 
     Raises InputError where nothing usable is in the input, EnvironmentFailure where disk, memory or permission fail.
     """
-    with published(request.out) as folder, _work_folder(settings, request.out) as work:
-        rejects = sources.Rejects(folder / "rejected.jsonl")
-        try:
-            inputs = sources.discover(
-                request.targets,
-                format=request.format,
-                accounts=request.accounts,
-                models=request.models,
-                rejects=rejects,
+    gear = _gear(settings)
+    with (
+        published(request.out) as folder,
+        _work_folder(settings, request.out) as work,
+        sources.Rejects(folder / "rejected.jsonl") as rejects,
+    ):
+        inputs = sources.discover(
+            request.targets,
+            format=request.format,
+            accounts=request.accounts,
+            models=request.models,
+            rejects=rejects,
+            join=request.join,
+        )
+        findings = _Scan(request, settings, gear, inputs, rejects, work, progress).run(folder)
+        (folder / "rejected.jsonl").touch()  # empty where nothing was set aside, so that programs find it always
+        return findings
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """The stages of one scan, with what each needs of the request. `work`: a folder for intermediate files."""
+
+    request: Request
+    settings: Settings
+    gear: Gear
+    inputs: sources.Inputs
+    rejects: sources.Rejects
+    work: Path
+    progress: Progress
+
+    def run(self, folder: Path) -> Findings:
+        """Read, judge, and write the results into `folder`."""
+        settings = self.settings
+        known = _known(self.inputs, self.rejects)  # small and quickly read: a fault in them is told at once
+        read = self._enrich_all()
+        with DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads) as engine:
+            engine.register_parquet("enriched", self.work / "enriched")
+            found = self._judge(engine, known, read)
+            self.progress("write", 0, None)
+            return write_results(
+                folder,
+                engine,
+                found,
+                settings=settings,
+                gear=self.gear,
+                inputs=self.inputs,
+                rejects=self.rejects,
+                absent=read.absent,
             )
-            gear = _gear(settings)
 
-            def batches() -> Iterator[pa.RecordBatch]:
-                quiet = sources.Rejects(None)
-                return sources.read(
-                    inputs, rejects=quiet, join=request.join, mapping=request.mapping, batch_rows=settings.batch_rows
-                )
+    def _batches(self, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
+        """The traffic, in the same order each time."""
+        request = self.request
+        return sources.read(
+            self.inputs,
+            rejects=rejects,
+            join=request.join,
+            mapping=request.mapping,
+            batch_rows=self.settings.batch_rows,
+        )
 
-            first = sources.read(
-                inputs, rejects=rejects, join=request.join, mapping=request.mapping, batch_rows=settings.batch_rows
-            )
-            read = _enrich_all(first, gear, work, settings, progress)
-            if read.rows == 0:
-                raise InputError(_nothing(request, rejects))
-            with DuckDB(work, memory_limit=settings.memory_limit, threads=settings.threads) as engine:
-                engine.register_parquet("enriched", work / "enriched")
-                result = _judge(engine, inputs, read, rejects, batches, gear, settings, progress)
-                progress("write", 0)
-                return write_results(engine, result, folder, settings, gear, inputs, rejects, read.absent)
-        finally:
-            rejects.close()
+    def _enrich_all(self) -> Read:
+        """Enrich every batch in threads (the kernels release the GIL) and write it in reading order."""
+        parts = _Parts(self.work / "enriched")
+        total = _rows_known(self.inputs)
+        present: set[str] = set()
+        rows = 0
+        self.progress("enrich", 0, total)
+        waiting: deque[Future[pa.RecordBatch]] = deque()
+        with ThreadPoolExecutor(self.settings.threads) as pool, closing(parts):
+            for batch in self._batches(self.rejects):
+                present |= {n for n in EXCHANGES.names if batch.column(n).null_count < batch.num_rows}
+                waiting.append(pool.submit(enrich, batch, rows, self.gear))
+                rows += batch.num_rows
+                while len(waiting) > self.settings.threads:
+                    parts.write(waiting.popleft().result())
+                self.progress("enrich", rows, total)
+            while waiting:
+                parts.write(waiting.popleft().result())
+        return Read(rows, tuple(n for n in EXCHANGES.names if n not in present))
+
+    def _judge(self, engine: DuckDB, known: _Known, read: Read) -> Assembled:
+        self.progress("store", 0, None)
+        ids = engine.scalar("SELECT count(DISTINCT exchange_id) FROM enriched")
+        store.build(engine, has_duplicates=ids < read.rows)
+        _register_known(engine, known)
+        self.progress("workloads", 0, None)
+        jobs = find_jobs(engine)
+        engine.register("job_passages", jobs.passages)
+        texts = self._texts(engine, read)
+        asked = {text.job: intents(" ".join(t.text for t in texts if t.job == text.job)) for text in texts}
+        _register_intents(engine, asked)
+        self.progress("evidence", 0, None)
+        silent = frozenset(read.absent) | _silent_accounts(engine)
+        candidates = find(engine, jobs, silent)
+        return assemble(engine, jobs, candidates, texts=texts, asked=asked, duplicates=read.rows - ids)
+
+    def _texts(self, engine: DuckDB, read: Read) -> list[SharedText]:
+        """What k parties share, from a second reading of the traffic."""
+        self.progress("passages", 0, None)
+        places = wanted(engine, self.settings.k)
+        if places.num_rows == 0:
+            return []
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            done = 0
+            for batch in self._batches(sources.Rejects(None)):
+                yield batch
+                done += batch.num_rows
+                self.progress("passages", done, read.rows)
+
+        return read_texts(places, batches(), self.gear, self.settings.k)
 
 
-def _judge(
-    engine: DuckDB,
-    inputs: sources.Inputs,
-    read: Read,
-    rejects: sources.Rejects,
-    batches: Callable[[], Iterator[pa.RecordBatch]],
-    gear: Gear,
-    settings: Settings,
-    progress: Progress,
-) -> Assembled:
-    progress("store", 0)
-    ids = engine.scalar("SELECT count(DISTINCT exchange_id) FROM enriched")
-    store.build(engine, has_duplicates=ids < read.rows)
-    _register_known(engine, inputs, rejects)
-    progress("workloads", 0)
-    jobs = find_jobs(engine)
-    engine.register("job_passages", jobs.passages)
-    places = wanted(engine, settings.k)
-    progress("passages", 0)
-    texts = read_texts(places, batches(), gear, settings.k) if places.num_rows else []
-    asked = {text.job: intents(" ".join(t.text for t in texts if t.job == text.job)) for text in texts}
-    _register_intents(engine, asked)
-    progress("evidence", 0)
-    silent = frozenset(read.absent) | _silent_accounts(engine)
-    candidates = find(engine, jobs, silent)
-    return assemble(engine, jobs, candidates, texts, asked, read.rows - ids)
+def _rows_known(inputs: sources.Inputs) -> int | None:
+    """How many exchanges there are, where every file says so itself."""
+    if not all(file.parquet for file in inputs.traffic):
+        return None
+    try:
+        return sum(int(pq.read_metadata(file.path).num_rows) for file in inputs.traffic)
+    except (pa.ArrowException, OSError):
+        return None  # the reader will say what is wrong, and where
 
 
 def _register_intents(engine: DuckDB, asked: dict[int, list[str]]) -> None:
     pairs = [(job, name) for job, names in asked.items() for name in names]
+    jobs, names = [j for j, _ in pairs], [n for _, n in pairs]
     engine.register(
-        "job_intents",
-        pa.table(
-            {"job": pa.array([j for j, _ in pairs], pa.int64()), "intent": pa.array([n for _, n in pairs], pa.string())}
-        ),
+        "job_intents", pa.table({"job": pa.array(jobs, pa.int64()), "intent": pa.array(names, pa.string())})
     )
-
-
-def _nothing(request: Request, rejects: sources.Rejects) -> str:
-    why = max(rejects.by_reason, key=lambda r: rejects.by_reason[r], default="no records")
-    where = ", ".join(request.targets[:3]) + ("…" if len(request.targets) > 3 else "")
-    return f"{where}: no usable exchange; {rejects.count} records or files were set aside, most often: {why}"
 
 
 def _gear(settings: Settings) -> Gear:
@@ -193,57 +252,45 @@ class _Parts:
             self._writer = None
 
 
-def _enrich_all(
-    batches: Iterator[pa.RecordBatch], gear: Gear, work: Path, settings: Settings, progress: Progress
-) -> Read:
-    """Enrich every batch in threads (the kernels release the GIL) and write it in reading order."""
-    parts = _Parts(work / "enriched")
-    present: set[str] = set()
-    rows = 0
-    waiting: deque[Future[pa.RecordBatch]] = deque()
-    with ThreadPoolExecutor(settings.threads) as pool:
-        try:
-            for batch in batches:
-                present |= {
-                    n for n in EXCHANGES.names if n not in present and batch.column(n).null_count < batch.num_rows
-                }
-                waiting.append(pool.submit(enrich, batch, rows, gear))
-                rows += batch.num_rows
-                while len(waiting) > settings.threads:
-                    parts.write(waiting.popleft().result())
-                progress("enrich", rows)
-            while waiting:
-                parts.write(waiting.popleft().result())
-        finally:
-            parts.close()
-    return Read(rows, tuple(n for n in EXCHANGES.names if n not in present))
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was said of accounts and models; without rows where nothing was said."""
+
+    accounts: pa.Table
+    events: pa.Table | None
+    models: pa.Table
 
 
-def _register_known(engine: DuckDB, inputs: sources.Inputs, rejects: sources.Rejects) -> None:
-    """`known_accounts` (with account_no) and `models` (model, released_day), empty where there is no file."""
-    accounts = sources.read_accounts(inputs.accounts, rejects) if inputs.accounts else ACCOUNTS.empty()
-    events = sources.read_account_events(inputs.account_events, rejects) if inputs.account_events else None
-    models = sources.read_models(inputs.models, rejects) if inputs.models else MODELS.empty()
-    hour = pa.array(
-        [None if t is None else t // 3_600_000_000 for t in accounts["created_at"].cast(pa.int64()).to_pylist()],
-        pa.int64(),
+def _known(inputs: sources.Inputs, rejects: sources.Rejects) -> _Known:
+    return _Known(
+        sources.read_accounts(inputs.accounts, rejects) if inputs.accounts else ACCOUNTS.empty(),
+        sources.read_account_events(inputs.account_events, rejects) if inputs.account_events else None,
+        sources.read_models(inputs.models, rejects) if inputs.models else MODELS.empty(),
     )
+
+
+def _register_known(engine: DuckDB, known: _Known) -> None:
+    """`known_accounts` (with account_no) and `models` (model, released_day), empty where there is no file."""
+    accounts, models = known.accounts, known.models
     changed = accounts["status_changed_at"].cast(pa.int64())
-    accounts = accounts.append_column("created_hour", hour).append_column("status_changed_us", changed)
+    accounts = accounts.append_column("created_hour", _whole(accounts["created_at"], MICROSECONDS_AN_HOUR))
+    accounts = accounts.append_column("status_changed_us", changed)
     engine.register("account_file", accounts.drop_columns(["created_at", "status_changed_at"]))
     engine.create(
         "known_accounts",
-        "SELECT p.account_no, a.* EXCLUDE (account_id) FROM account_file AS a JOIN parties AS p ON p.account_id = a.account_id",
+        "SELECT p.account_no, a.* EXCLUDE (account_id) "
+        "FROM account_file AS a JOIN parties AS p ON p.account_id = a.account_id",
     )
-    if events is not None:
-        events = events.set_column(1, "time_us", events["time"].cast(pa.int64()))
-        engine.register("account_events", events)
-    day = pa.array(
-        [None if t is None else t // 86_400_000_000 for t in models["released_at"].cast(pa.int64()).to_pylist()],
-        pa.int64(),
-    )
-    released = models["released_at"].cast(pa.int64())
-    engine.register("models", pa.table({"model": models["model"], "released_day": day, "released_us": released}))
+    if known.events is not None:
+        engine.register("account_events", known.events.set_column(1, "time_us", known.events["time"].cast(pa.int64())))
+    released = models["released_at"]
+    columns = {"released_day": _whole(released, MICROSECONDS_A_DAY), "released_us": released.cast(pa.int64())}
+    engine.register("models", pa.table({"model": models["model"], **columns}))
+
+
+def _whole(times: pa.ChunkedArray, unit: int) -> pa.Array:
+    """Whole units since 1970 of times in microseconds, rounded down, before 1970 as well."""
+    return pa.array([None if t is None else t // unit for t in times.cast(pa.int64()).to_pylist()], pa.int64())
 
 
 def _silent_accounts(engine: DuckDB) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.campaigns.judgement import Judgement, judge
 from stillwatch.engine import DuckDB
@@ -49,10 +50,12 @@ class Candidate:
 
 def _weigh(engine: DuckDB, accounts: pa.Table, jobs: pa.Table, silent: frozenset[str]) -> dict[int, Weighed]:
     engine.register("group_jobs", jobs)
+    engine.register("candidates", accounts)
     engine.create(
         "group_traffic",
         "SELECT DISTINCT g.group_no, t.* FROM group_jobs AS g JOIN job_traffic AS j ON j.job = g.job "
         "JOIN account_jobs AS a ON a.job = j.job AND a.account_no = j.account_no "
+        "JOIN candidates AS c ON c.group_no = g.group_no AND c.account_no = j.account_no "
         "JOIN traffic AS t ON t.exchange_no = j.exchange_no",
     )
     return weigh(engine, accounts, silent)
@@ -65,6 +68,7 @@ class _Sends:
     sent: pa.Table
     contracted: npt.NDArray[np.int64]
     everything: npt.NDArray[np.int64]
+    owner: npt.NDArray[np.int64]
 
     def membership(self, group: Weighed, jobs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         account = self.sent["account_no"].to_numpy()
@@ -79,8 +83,19 @@ class _Sends:
             self.sent["exchanges"].to_numpy()[at].astype(np.float64),
             self.everything[group.members],
             np.isin(group.members, self.contracted),
+            self.owner[group.members],
         )
         return membership(group, business)
+
+
+def _sends(engine: DuckDB, sent: pa.Table) -> _Sends:
+    known = engine.query(
+        "SELECT p.account_no, p.exchanges, k.verification = 'contract' AS contracted, "
+        "dense_rank() OVER (ORDER BY coalesce('of ' || k.organization_id, CAST(p.account_no AS VARCHAR))) AS owner "
+        "FROM parties AS p LEFT JOIN known_accounts AS k ON k.account_no = p.account_no ORDER BY p.account_no"
+    )
+    contracted = known.filter(pc.fill_null(known["contracted"], False))["account_no"].to_numpy()
+    return _Sends(sent, contracted, known["exchanges"].to_numpy(), known["owner"].to_numpy())
 
 
 def _jobs_of(jobs: pa.Table, number: int) -> npt.NDArray[np.int64]:
@@ -102,11 +117,7 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     The engine holds `traffic`, `parties`, `account_jobs`, `job_traffic`, `job_intents`, `known_accounts`, `models`.
     silent: columns without any value, whose kinds of evidence stay silent.
     """
-    contracted = engine.query(
-        "SELECT account_no FROM known_accounts WHERE verification = 'contract' ORDER BY account_no"
-    )["account_no"].to_numpy()
-    everything = engine.query("SELECT exchanges FROM parties ORDER BY account_no")["exchanges"].to_numpy()
-    sends = _Sends(jobs.sent, contracted, everything)
+    sends = _sends(engine, jobs.sent)
     groups = jobs.groups.join(jobs.sent, "job", join_type="inner").group_by(["group_no", "account_no"]).aggregate([])
     groups = groups.sort_by([("group_no", "ascending"), ("account_no", "ascending")])
     first = []

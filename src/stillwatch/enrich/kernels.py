@@ -28,14 +28,17 @@ SHORT_MULTIBYTE = 16
 # Most grams cannot be the least of a window, and only those below these limits are looked at one by one; a stretch as
 # long as a window without any is gone through in full, so the limits change the speed and never the result. One in 16
 # (a window of 64 lacks one in 1.6% of cases) and one in 8 (a window of 29: 2.1%) were the fastest of 1/8 to 1/32.
-LONG_BELOW = np.uint64(2**64 // 16)
+LONG_BELOW = np.uint64(2**64 // 12)
 SHORT_BELOW = np.uint64(2**64 // 8)
 # Grams hashed at a time: their candidates (two words each) stay within a core's first-level cache of 32 KiB.
 CHUNK = 1024
 # Minima not yet decided. 64 could be open at once in the largest window; a full stack sheds its older half.
 STACK = 256
-# Room for passages before repeats are taken out: a chunk may add at most itself twice (once from stretches without a
-# candidate) and the stack.
+# Candidates of a chunk, one place to write to beyond them, and the open ones.
+SCRATCH = CHUNK + 1 + STACK
+# Room for hashes before repeats are taken out: between two looks at it, a piece of a stretch without candidates, a
+# chunk's candidates and the stack may be added.
+FREE = 2 * CHUNK + 2 * STACK
 ROOM = 8 * CHUNK
 
 _EVERY = np.uint64(0x0101010101010101)
@@ -242,34 +245,41 @@ def _whole(text, start, stop, gear, whiten):  # type: ignore[no-untyped-def]
     return _mix(h ^ gear[2]) >> np.uint64(1)
 
 
-@numba.njit(types.Tuple((_i8, _i8))(_HASHES, _PLACES, _i8, _u8, _i8, _i8, _HASHES, _PLACES, _i8), nogil=True, cache=True)
-def _push(open_hashes, open_places, depth, value, place, window, kept, at, count):  # type: ignore[no-untyped-def]
-    """Meet the next hash: decide those that it ends, and open it. Returns the new depth and count.
+@numba.njit(
+    types.Tuple((_i8, _i8))(_HASHES, _PLACES, _i8, _HASHES, _PLACES, _i8, _i8, _HASHES, _PLACES, _i8),
+    nogil=True,
+    cache=True,
+)
+def _select(hashes, places, found, open_hashes, open_places, depth, window, kept, at, count):  # type: ignore[no-untyped-def]
+    """Meet hashes[:found] in order: decide the open hashes that each ends, and open it. Returns depth and count.
 
     open[1..depth] are rising hashes whose stretches (between the nearest lesser hash on either side) are open still;
     open[0] bounds them. A hash is the least of some window if its stretch is at least a window long.
     """
-    while open_hashes[depth] > value:
-        kept[count] = open_hashes[depth]
-        at[count] = open_places[depth]
-        count += np.int64(place - open_places[depth - 1] > window)
-        depth -= 1
-    if depth > 0 and open_hashes[depth] == value:
-        return depth, count
-    if depth == STACK - 1:
-        half = STACK // 2
-        for k in range(1, half + 1):  # more than a window behind, so decided
-            kept[count] = open_hashes[k]
-            at[count] = open_places[k]
-            count += 1
-        open_places[0] = open_places[half]
-        for k in range(half + 1, STACK):
-            open_hashes[k - half] = open_hashes[k]
-            open_places[k - half] = open_places[k]
-        depth -= half
-    depth += 1
-    open_hashes[depth] = value
-    open_places[depth] = place
+    for c in range(found):
+        value, place = hashes[c], places[c]
+        while open_hashes[depth] > value:
+            kept[count] = open_hashes[depth]
+            at[count] = open_places[depth]
+            depth -= 1
+            count += np.int64(place - open_places[depth] > window)
+        if open_hashes[depth] == value:
+            open_places[depth] = place  # it bounds what comes after it
+            continue
+        if depth == STACK - 1:
+            half = STACK // 2
+            for k in range(1, half + 1):  # more than a window behind, so decided
+                kept[count] = open_hashes[k]
+                at[count] = open_places[k]
+                count += 1
+            open_places[0] = open_places[half]
+            for k in range(half + 1, STACK):
+                open_hashes[k - half] = open_hashes[k]
+                open_places[k - half] = open_places[k]
+            depth -= half
+        depth += 1
+        open_hashes[depth] = value
+        open_places[depth] = place
     return depth, count
 
 
@@ -312,41 +322,22 @@ def _short_candidates(text, first, stop, h, dense, gear, hashes, places):  # typ
     return h, dense, np.int64(c)
 
 
-@numba.njit(_i8(_BYTES, _i8, _i8, _i8, _HASHES, _HASHES, _PLACES, _HASHES, _PLACES, _i8), nogil=True, cache=True)
-def _stretch(text, shift, first, stop, gear, open_hashes, open_places, kept, at, count):  # type: ignore[no-untyped-def]
-    """Go through every gram that begins in text[first:stop], between two lesser ones; return the new count."""
-    gram, window, least = (LONG_GRAM, LONG_WINDOW, 0) if shift == 1 else (SHORT_GRAM, SHORT_WINDOW, SHORT_MULTIBYTE)
-    open_hashes[0], open_places[0] = np.uint64(0), first - 1
-    depth, dense = 0, 0
+@numba.njit(_i8(_BYTES, _i8, _i8, _i8, _HASHES, _HASHES, _PLACES), nogil=True, cache=True)
+def _all_grams(text, shift, first, stop, gear, hashes, places):  # type: ignore[no-untyped-def]
+    """The hashes of all grams that begin in text[first:stop], and where; return how many."""
+    gram, least = (LONG_GRAM, 0) if shift == 1 else (SHORT_GRAM, SHORT_MULTIBYTE)
+    found, dense = 0, 0
     h = np.uint64(0)
     for i in range(first, stop + gram - 1):
         h = (h << np.uint64(shift)) + gear[text[i]]
         dense += np.int64(text[i] >= 128)
         if i < first + gram - 1:
             continue
-        if dense >= least:
-            depth, count = _push(open_hashes, open_places, depth, h, i - gram + 1, window, kept, at, count)
+        hashes[found] = h
+        places[found] = i - gram + 1
+        found += np.int64(dense >= least)
         dense -= np.int64(text[i - gram + 1] >= 128)
-    return _end(open_hashes, open_places, depth, stop, window, kept, at, count)
-
-
-@numba.njit(_i8(_BYTES, _i8, _i8, _HASHES, _HASHES, _PLACES, _i8), nogil=True, cache=True)
-def _only_window(text, shift, n, gear, kept, at, count):  # type: ignore[no-untyped-def]
-    """The least gram of a text that has grams, but less than a window of them; return the new count."""
-    gram, least = (LONG_GRAM, 0) if shift == 1 else (SHORT_GRAM, SHORT_MULTIBYTE)
-    best, where, dense = _GREATEST, -1, 0
-    h = np.uint64(0)
-    for i in range(n):
-        h = (h << np.uint64(shift)) + gear[text[i]]
-        dense += np.int64(text[i] >= 128)
-        if i < gram - 1:
-            continue
-        if dense >= least and h < best:
-            best, where = h, i - gram + 1
-        dense -= np.int64(text[i - gram + 1] >= 128)
-    kept[count] = best
-    at[count] = where
-    return count + np.int64(where >= 0)
+    return found
 
 
 @numba.njit(types.Tuple((_i8, types.boolean))(_HASHES, _i8, _i8, _i8, _u8), nogil=True, cache=True)
@@ -368,6 +359,33 @@ def _squeeze(kept, done, count, cap, whiten):  # type: ignore[no-untyped-def]
 
 @numba.njit(
     types.Tuple((_i8, _i8, types.boolean))(
+        _BYTES, _i8, _i8, _i8, _HASHES, _u8, _i8, _HASHES, _PLACES, _HASHES, _PLACES, _i8, _i8, types.boolean
+    ),
+    nogil=True,
+    cache=True,
+)
+def _bare(text, shift, first, stop, gear, whiten, cap, hashes, places, kept, at, count, done, over):  # type: ignore[no-untyped-def]
+    """Go through a stretch of any length without candidates, in pieces that share all but one place of a window, so
+    that each window lies in one of them. Returns count, done and over as `_winnow` does."""
+    window = LONG_WINDOW if shift == 1 else SHORT_WINDOW
+    # Beyond the candidates' and the open places of `_winnow`.
+    hashes, places = hashes[SCRATCH:], places[SCRATCH:]
+    open_hashes, open_places = hashes[CHUNK + 1 :], places[CHUNK + 1 :]
+    while stop - first >= window:
+        if count + FREE > len(kept):
+            count, more = _squeeze(kept, done, count, cap, whiten)
+            done, over = count, over or more
+        end = min(stop, first + CHUNK)
+        found = _all_grams(text, shift, first, end, gear, hashes, places)
+        open_hashes[0], open_places[0] = np.uint64(0), first - 1
+        depth, count = _select(hashes, places, found, open_hashes, open_places, 0, window, kept, at, count)
+        count = _end(open_hashes, open_places, depth, end, window, kept, at, count)
+        first = end - window + 1
+    return count, done, over
+
+
+@numba.njit(
+    types.Tuple((_i8, _i8, types.boolean))(
         _BYTES, _i8, _i8, _HASHES, _u8, _i8, _HASHES, _PLACES, _HASHES, _PLACES, _i8, _i8, types.boolean
     ),
     nogil=True,
@@ -381,10 +399,14 @@ def _winnow(text, shift, n, gear, whiten, cap, hashes, places, kept, at, count, 
     """
     gram, window = (LONG_GRAM, LONG_WINDOW) if shift == 1 else (SHORT_GRAM, SHORT_WINDOW)
     grams = n - gram + 1
-    if grams < window:
-        return (_only_window(text, shift, n, gear, kept, at, count) if grams > 0 else count), done, over
-    # The last STACK places of hashes and places are the open ones, those before them of stretches without candidates.
-    open_hashes, open_places = hashes[CHUNK + 1 + STACK :], places[CHUNK + 1 + STACK :]
+    if grams < window:  # the least of them all
+        stop = _all_grams(text, shift, 0, grams, gear, hashes, places) if grams > 0 else 0
+        if stop > 0:
+            least = np.argmin(hashes[:stop])
+            kept[count], at[count] = hashes[least], places[least]
+            count += 1
+        return count, done, over
+    open_hashes, open_places = hashes[CHUNK + 1 :], places[CHUNK + 1 :]
     open_hashes[0], open_places[0] = np.uint64(0), -1
     depth, dense, before = 0, 0, -1
     h = np.uint64(0)
@@ -393,7 +415,7 @@ def _winnow(text, shift, n, gear, whiten, cap, hashes, places, kept, at, count, 
         dense += np.int64(text[i] >= 128)
     first = gram - 1
     while first < n:
-        if count + 2 * CHUNK + 4 * STACK > len(kept):
+        if count + FREE > len(kept):
             count, more = _squeeze(kept, done, count, cap, whiten)
             done, over = count, over or more
         stop = min(first + CHUNK, n)
@@ -402,12 +424,140 @@ def _winnow(text, shift, n, gear, whiten, cap, hashes, places, kept, at, count, 
         else:
             h, dense, found = _short_candidates(text, first, stop, h, dense, gear, hashes, places)
         for c in range(found):
-            place = places[c]
-            if place - before > window:
-                count = _bare(text, shift, before + 1, place, gear, hashes, places, kept, at, count)
-            before = place
-            depth, count = _push(open_hashes, open_places, depth, hashes[c], place, window, kept, at, count)
+            if places[c] - before > window:
+                count, done, over = _bare(
+                    text, shift, before + 1, places[c], gear, whiten, cap, hashes, places, kept, at, count, done, over
+                )
+            before = places[c]
+        depth, count = _select(hashes, places, found, open_hashes, open_places, depth, window, kept, at, count)
         first = stop
-    if grams - before > window:
-        count = _bare(text, shift, before + 1, grams, gear, hashes, places, kept, at, count)
+    count, done, over = _bare(
+        text, shift, before + 1, grams, gear, whiten, cap, hashes, places, kept, at, count, done, over
+    )
     return _end(open_hashes, open_places, depth, grams, window, kept, at, count), done, over
+
+
+@numba.njit(_i8(_HASHES, _i8, _PLACES), nogil=True, cache=True)
+def _distinct(kept, count, slots):  # type: ignore[no-untyped-def]
+    """Move the distinct ones of kept[:count] to its front, in their order; return how many.
+
+    slots is an open-addressing table of a power of two of at least 2 * count, all -1; it is left so.
+    """
+    size = 128
+    while size < 2 * count:
+        size *= 2
+    mask = np.uint64(size - 1)
+    n = 0
+    for i in range(count):
+        value = kept[i]
+        slot = value & mask
+        while slots[slot] >= 0 and kept[slots[slot]] != value:
+            slot = (slot + np.uint64(1)) & mask
+        if slots[slot] < 0:
+            slots[slot] = n
+            kept[n] = value
+            n += 1
+    slots[:size] = -1
+    return n
+
+
+@numba.njit(
+    types.Tuple((_i8, _i8, types.boolean))(_BYTES, _i8, _i8, _HASHES, _u8, _i8, _HASHES, _PLACES, _HASHES, _PLACES),
+    nogil=True,
+    cache=True,
+)
+def _passages(text, n, multibyte, gear, whiten, cap, hashes, places, kept, at):  # type: ignore[no-untyped-def]
+    """Both scales of the folded text[:n]. Returns how many stand in kept and at, how many of them are of the long
+    scale, and whether the cap was passed (then neither places nor scales mean anything)."""
+    count, done, over = _winnow(text, 1, n, gear, whiten, cap, hashes, places, kept, at, 0, 0, False)
+    long_ones = count
+    if multibyte >= SHORT_MULTIBYTE:
+        count, done, over = _winnow(text, 2, n, gear, whiten, cap, hashes, places, kept, at, count, done, over)
+    for i in range(done, count):
+        kept[i] = _mix(kept[i] ^ whiten) >> np.uint64(1)
+    return count, long_ones, over
+
+
+@numba.njit(
+    _i8(
+        _BYTES_IN, _PLACES, _FLAGS, _HASHES, _u8, _LOW, _BYTES, _BYTES, _i8, _PLACES, _i8, _PLACES, _PLACES, _FLAGS, _FLAGS
+    ),
+    nogil=True,
+    cache=True,
+)
+def sketch_rows(data, offsets, valid, gear, whiten, low, marks, high, cap, values, total, lengths, whole, capped, given_up):  # type: ignore[no-untyped-def]
+    """Sketch every valid text: its passages to values from total on, and its lengths, whole, capped and given_up.
+
+    values has room for min(cap, twice its bytes) a text. Texts that need normalising are marked as given up and have
+    no passages. Returns the number of values.
+    """
+    rows = len(lengths)
+    longest = 0
+    for r in range(rows):
+        if valid[r]:
+            longest = max(longest, offsets[r + 1] - offsets[r])
+    text = np.empty(longest + 16, dtype=np.uint8)
+    hashes, places = np.empty(2 * SCRATCH, dtype=np.uint64), np.empty(2 * SCRATCH, dtype=np.int64)
+    room = ROOM + 2 * cap
+    kept, at = np.empty(room, dtype=np.uint64), np.empty(room, dtype=np.int64)
+    size = 128
+    while size < 2 * room:
+        size *= 2
+    slots = np.full(size, -1, dtype=np.int64)
+    for r in range(rows):
+        lengths[r], whole[r], capped[r], given_up[r] = 0, -1, False, False
+        if not valid[r]:
+            continue
+        n, multibyte = _fold(data, offsets[r], offsets[r + 1], low, marks, high, text)
+        given_up[r] = n < 0
+        if n <= 0:
+            continue
+        whole[r] = np.int64(_whole(text, 0, n, gear, whiten))
+        count, _, over = _passages(text, n, multibyte, gear, whiten, cap, hashes, places, kept, at)
+        distinct = _distinct(kept, count, slots)
+        if distinct > cap:
+            kept[:distinct] = np.sort(kept[:distinct])
+            distinct, over = cap, True
+        capped[r] = over
+        lengths[r] = distinct
+        for i in range(distinct):
+            values[total + i] = np.int64(kept[i])
+        total += distinct
+    return total
+
+
+@numba.njit(
+    types.Tuple((_i8, _i8, _i8))(_BYTES_IN, _HASHES, _u8, _LOW, _BYTES, _BYTES, _BYTES, _HASHES, _PLACES),
+    nogil=True,
+    cache=True,
+)
+def sketch_one(data, gear, whiten, low, marks, high, text, kept, at):  # type: ignore[no-untyped-def]
+    """Sketch one text: fold it into text, its passages to kept and the places of their grams to at, nothing capped.
+
+    text is 16 bytes longer than data; kept and at have room for ROOM and twice the bytes. Returns the folded length
+    (-1 where given up), the number of passages, and how many of them are of the long scale.
+    """
+    n, multibyte = _fold(data, 0, len(data), low, marks, high, text)
+    if n < 0:
+        return n, 0, 0
+    hashes, places = np.empty(2 * SCRATCH, dtype=np.uint64), np.empty(2 * SCRATCH, dtype=np.int64)
+    count, long_ones, _ = _passages(text, n, multibyte, gear, whiten, len(kept), hashes, places, kept, at)
+    return n, count, long_ones
+
+
+@numba.njit(types.void(_PLACES, _PLACES, _PLACES, _PLACES), nogil=True, cache=True)
+def gather(values, starts, lengths, out):  # type: ignore[no-untyped-def]
+    """Copy values[starts[r] :][: lengths[r]] of every row, one after the other, to out."""
+    n = 0
+    for r in range(len(starts)):
+        for i in range(lengths[r]):
+            out[n + i] = values[starts[r] + i]
+        n += lengths[r]
+
+
+@numba.njit(types.void(_BYTES_IN, _PLACES, _FLAGS, _HASHES, _u8, _PLACES), nogil=True, cache=True)
+def hash_rows(data, offsets, valid, gear, whiten, out):  # type: ignore[no-untyped-def]
+    """The keyed hash of every text as it is; -1 for null and empty ones."""
+    for r in range(len(out)):
+        known = valid[r] and offsets[r + 1] > offsets[r]
+        out[r] = np.int64(_whole(data, offsets[r], offsets[r + 1], gear, whiten)) if known else -1

@@ -9,12 +9,14 @@ from stillwatch.evidence.kind import Conduct, Example
 def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """An application needs one account; the same job over many that hide a common owner is how limits are evaded.
 
-    One bit for every doubling of the accounts, four at most (16 accounts), and none where one organisation is
-    declared by most of them.
+    One bit for every doubling of the accounts, four at most (16 accounts); three against where one organisation is
+    declared by most of them. Accounts count as the inverse of Simpson's index of who sends how much, so that a job which
+    one account runs and others touch is not spread.
     """
     if counts["owned"] >= 0.5 * counts["accounts"]:
         return {"application": -3.0}
-    return {"application": min(4.0, math.log2(counts["accounts"]))}
+    effective = counts["exchanges"] ** 2 / max(1, counts["squares"])
+    return {"application": min(4.0, math.log2(max(1.0, effective)))}
 
 
 KIND = Conduct(
@@ -28,8 +30,19 @@ KIND = Conduct(
     needs=("time",),
     statement="the job runs through {accounts} accounts; the commonest declared organisation has {owned} of them",
     sql="""
-    SELECT g.group_no, max(g.accounts) AS accounts, coalesce(max(o.owned), 0) AS owned
-    FROM (SELECT group_no, count(*) AS accounts FROM candidates GROUP BY group_no) AS g
+    SELECT g.group_no, max(g.accounts) AS accounts, max(g.exchanges) AS exchanges, max(g.squares) AS squares,
+      coalesce(max(o.owned), 0) AS owned
+    FROM (
+      SELECT group_no, count(*) AS accounts, CAST(sum(sent) AS BIGINT) AS exchanges,
+        CAST(sum(sent * sent) AS BIGINT) AS squares
+      FROM (
+        SELECT t.group_no, t.account_no, count(*) AS sent
+        FROM group_traffic AS t
+        JOIN candidates AS c ON c.group_no = t.group_no AND c.account_no = t.account_no
+        GROUP BY t.group_no, t.account_no
+      ) AS a
+      GROUP BY group_no
+    ) AS g
     LEFT JOIN (
       SELECT c.group_no, k.organization_id, count(*) AS owned
       FROM candidates AS c
@@ -41,7 +54,7 @@ KIND = Conduct(
     """,
     weigh=weigh,
     examples=(
-        Example({"accounts": 40, "owned": 0}, least=4),
-        Example({"accounts": 40, "owned": 40}, most=-3),
+        Example({"accounts": 40, "owned": 0, "exchanges": 4000, "squares": 400_000}, least=4),
+        Example({"accounts": 40, "owned": 40, "exchanges": 4000, "squares": 400_000}, most=-3),
     ),
 )

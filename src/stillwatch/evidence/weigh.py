@@ -158,11 +158,10 @@ def _conduct(engine: DuckDB, kind: Conduct, groups: dict[int, Weighed]) -> None:
 def weigh(engine: DuckDB, candidates: pa.Table, silent: frozenset[str]) -> dict[int, Weighed]:
     """Weigh every candidate group.
 
-    candidates: group_no, account_no (int64, distinct pairs); the engine also holds `group_traffic` (group_no and the
+    candidates: group_no, account_no (int64, distinct pairs); the engine holds them too, and `group_traffic` (group_no and the
     columns of `traffic`: the exchanges a group is judged by), `known_accounts`, `models` and `account_jobs`.
     silent: columns without any value, whose kinds stay silent.
     """
-    engine.register("candidates", candidates)
     number, account = candidates["group_no"].to_numpy(), candidates["account_no"].to_numpy()
     groups = {int(g): Weighed(np.sort(account[number == g])) for g in np.unique(number)}
     for kind in kinds():

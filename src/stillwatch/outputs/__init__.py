@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,6 @@ from stillwatch.tables import (
     OUT_ACCOUNTS,
     OUT_CAMPAIGNS,
     OUT_EVIDENCE,
-    OUT_EXCHANGES,
     OUT_MEMBERSHIPS,
     OUT_POOLS,
     OUT_WORKLOADS,
@@ -38,34 +38,41 @@ def _write(folder: Path, name: str, table: Table, rows: list[dict[str, object]])
     pq.write_table(made, folder / f"{name}.parquet", compression="zstd")
 
 
-def _accounts(engine: DuckDB, found: Assembled) -> list[dict[str, object]]:
-    """One row an account, the strongest finding of each."""
-    best: dict[str, dict[str, object]] = {}
+@dataclass(slots=True)
+class _Standing:
+    """The strongest that was found of one account."""
+
+    probability: float = 0.0
+    verdict: str = "none"
+    pool_id: str | None = None
+    campaign_id: str | None = None
+
+
+def _members(found: Assembled) -> dict[str, _Standing]:
+    """Those who take part in campaigns, by name, the most probable part of each."""
+    best: dict[str, _Standing] = {}
     for group in found.campaigns:
-        parts = {m.account_no: m for m in group.members}
+        for member in group.members:
+            name = found.account_ids[member.account_no]
+            if name not in best or member.probability > best[name].probability:
+                best[name] = _Standing(member.probability, member.role, group.pool_id, group.campaign_id)
+    return best
+
+
+def _accounts(engine: DuckDB, found: Assembled) -> list[dict[str, object]]:
+    """One row an account; whoever was looked at with a group and does not take part stays below the accused."""
+    best = _members(found)
+    for group in [*found.campaigns, *found.others]:
+        verdict = {"campaign": "none", "cleared": "cleared"}.get(group.candidate.verdict, "undetermined")
         for account, p in zip(group.candidate.weighed.members, group.candidate.probabilities, strict=True):
-            member = parts.get(int(account))
-            probability = member.probability if member else float(p)
-            verdict = member.role if member else "none"
-            name = found.account_ids[int(account)]
-            if name not in best or probability > float(str(best[name]["probability"])):
-                ids = {"pool_id": group.pool_id, "campaign_id": group.campaign_id} if member else {}
-                best[name] = {"account_id": name, "probability": probability, "verdict": verdict} | ids
-    for group in found.others:
-        for account, p in zip(group.candidate.weighed.members, group.candidate.probabilities, strict=True):
-            name = found.account_ids[int(account)]
-            verdict = "cleared" if group.candidate.verdict == "cleared" else "undetermined"
-            held = best.setdefault(name, {"account_id": name, "probability": 0.0, "verdict": "none"})
-            held["probability"] = max(float(str(held["probability"])), min(float(p), LIKELY - 1e-6))
-            if held["verdict"] == "none" or (held["verdict"] == "cleared" and verdict == "undetermined"):
-                held["verdict"] = verdict
+            held = best.setdefault(found.account_ids[int(account)], _Standing())
+            if held.campaign_id is None:
+                held.probability = max(held.probability, min(float(p), LIKELY - 1e-6))
+                held.verdict = max(held.verdict, verdict, key=("none", "cleared", "undetermined").index)
     everyone = engine.query(
         "SELECT account_id FROM parties UNION SELECT account_id FROM account_file ORDER BY account_id"
     )
-    return [
-        best.get(name, {"account_id": name, "probability": 0.0, "verdict": "none"})
-        for name in everyone["account_id"].to_pylist()
-    ]
+    return [{"account_id": n, **asdict(best.get(n, _Standing()))} for n in everyone["account_id"].to_pylist()]
 
 
 def _memberships(engine: DuckDB, found: Assembled) -> list[dict[str, object]]:
@@ -200,9 +207,10 @@ def _tables(engine: DuckDB, found: Assembled, findings: Findings, folder: Path) 
 
 
 def write_results(
+    folder: Path,
     engine: DuckDB,
     found: Assembled,
-    folder: Path,
+    *,
     settings: Settings,
     gear: Gear,
     inputs: Inputs,
@@ -210,7 +218,7 @@ def write_results(
     absent: tuple[str, ...],
 ) -> Findings:
     """Write every output into `folder` and return the findings document."""
-    findings = document(engine, found, settings, gear, inputs, rejects, absent)
+    findings = document(engine, found, settings=settings, gear=gear, inputs=inputs, rejects=rejects, absent=absent)
     _tables(engine, found, findings, folder)
     (folder / "report.html").write_text(render_report(findings), "utf-8")
     (folder / "findings.json").write_text(

@@ -69,6 +69,7 @@ def _sizes(engine: DuckDB, candidates: list[Candidate]) -> list[int]:
 
 def _workloads(
     candidate: Candidate,
+    *,
     group_of: dict[int, int],
     texts: dict[int, list[SharedText]],
     asked: dict[int, list[str]],
@@ -80,13 +81,14 @@ def _workloads(
     for job in candidate.jobs:
         together[group_of[job]].append(job)
     ordered = sorted(together.values(), key=lambda js: (-sum(size.get(j, 0) for j in js), js[0]))
-    made = []
+    made: list[NamedWorkload] = []
     for jobs in ordered:
         names = list(dict.fromkeys(n for j in jobs for n in asked.get(j, [])))
         shared = sorted(
             (t for j in jobs for t in texts.get(j, [])), key=lambda t: (-t.exchanges, -len(t.text), t.passage)
         )
-        made.append(NamedWorkload(f"W-{number + len(made)}", title(names, shared[0].text if shared else ""), tuple(jobs), tuple(names), tuple(shared)))
+        name = title(names, shared[0].text if shared else "")
+        made.append(NamedWorkload(f"W-{number + len(made)}", name, tuple(jobs), tuple(names), tuple(shared)))
     return made
 
 
@@ -94,6 +96,7 @@ def assemble(
     engine: DuckDB,
     jobs: Jobs,
     candidates: list[Candidate],
+    *,
     texts: list[SharedText],
     asked: dict[int, list[str]],
     duplicates: int,
@@ -118,7 +121,9 @@ def assemble(
     named: list[NamedGroup] = []
     workloads: list[NamedWorkload] = []
     for n in order:
-        own = _workloads(candidates[n], group_of, by_job, asked, size, len(workloads) + 1)
+        own = _workloads(
+            candidates[n], group_of=group_of, texts=by_job, asked=asked, size=size, number=len(workloads) + 1
+        )
         workloads += own
         campaign_id = f"C-{len(named) + 1}" if candidates[n].verdict == "campaign" else None
         named.append(NamedGroup(candidates[n], campaign_id, f"P-{len(named) + 1}", sizes[n], tuple(own)))
