@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.campaigns.judgement import Judgement, judge
+from stillwatch.campaigns.judgement import RIVALS, Judgement, judge
+from stillwatch.communities import communities
 from stillwatch.engine import DuckDB
+from stillwatch.evidence.kind import VIEW_CAP, linkage
 from stillwatch.evidence.weigh import Weighed, weigh
 from stillwatch.pools import Business, hands, membership, merged, with_their_jobs
 from stillwatch.workloads import Jobs
@@ -110,8 +112,9 @@ def _rows(accounts: dict[int, npt.NDArray[np.int64]]) -> pa.Table:
 def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     """Every group that was considered: pools first, then the groups of which no hand was found.
 
-    Groups that share jobs are tested for one hand; nothing was selected by links yet, so that test is a fair one, and
-    no pool is held for likelier under one hand than the likeliest of its groups. Accounts that the links single out,
+    From one side, groups that share jobs are tested for one hand; nothing was selected by links yet, so that test is a
+    fair one. From the other, accounts that links join are tested for jobs in common, which the links did not ask.
+    No pool is held for likelier under one hand than the likeliest of its groups was. Accounts that were singled out,
     merged over groups, are the pool; with all its jobs it is judged again, without the strangers.
 
     The engine holds `traffic`, `parties`, `account_jobs`, `job_traffic`, `job_intents`, `known_accounts`, `models`.
@@ -125,6 +128,9 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
         own = _jobs_of(jobs.groups, number)
         first.append(Candidate(weighed, judge(weighed), sends.membership(weighed, own), tuple(own.tolist())))
     controlled, sure = _controlled(first)
+    for accounts, chance in _common_jobs(communities(engine, silent), jobs.sent, len(sends.everything)):
+        controlled.append(accounts)
+        sure.append(chance)
     pools = merged(controlled)
     wide = with_their_jobs([accounts for accounts, _ in pools], jobs.sent)
     run: dict[int, npt.NDArray[np.int64]] = {}
@@ -144,6 +150,35 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     ]
     taken = {job for candidate in judged for job in candidate.jobs}
     return judged + [c for c in first if not set(c.jobs) <= taken]
+
+
+def _common_jobs(
+    joined: list[npt.NDArray[np.int64]], sent: pa.Table, accounts: int
+) -> list[tuple[npt.NDArray[np.int64], float]]:
+    """Of accounts that links join, those that run a job in common, and how likely that makes one hand.
+
+    The links chose these accounts, so they cannot speak for them again; what they do was not asked yet. Do more of them
+    run one job than of all others? Jobs beyond the first one looked at are paid for (Bonferroni).
+    """
+    job, account = sent["job"].to_numpy(), sent["account_no"].to_numpy()
+    runners = np.bincount(job) if len(job) else np.zeros(0, np.int64)
+    prior = next(r.prior_bits for r in RIVALS["one_hand"] if r.name == "popular_artefact")
+    found = []
+    for members in joined:
+        inside = np.isin(account, members)
+        jobs, count = np.unique(job[inside], return_counts=True)
+        common = jobs[count > 1]
+        if not len(common):
+            continue
+        bits = [
+            linkage(int(n) - 1, len(members) - 1, int(runners[j] - n), accounts - len(members))
+            for j, n in zip(common, count[count > 1], strict=True)
+        ]
+        best = min(VIEW_CAP, max(bits)) - np.log2(len(common)) + prior
+        if best >= 0:
+            run = np.unique(account[inside & np.isin(job, common)])
+            found.append((run, float(1.0 / (1.0 + 2.0**-best))))
+    return found
 
 
 def _controlled(groups: list[Candidate]) -> tuple[list[npt.NDArray[np.int64]], list[float]]:

@@ -28,8 +28,10 @@ SHORT_MULTIBYTE = 16
 # Most grams cannot be the least of a window, and only those below these limits are looked at one by one; a stretch as
 # long as a window without any is gone through in full, so the limits change the speed and never the result. One in 16
 # (a window of 64 lacks one in 1.6% of cases) and one in 8 (a window of 29: 2.1%) were the fastest of 1/8 to 1/32.
-LONG_BELOW = np.uint64(2**64 // 12)
+LONG_BELOW = np.uint64(2**64 // 10)
 SHORT_BELOW = np.uint64(2**64 // 8)
+# Each pass takes out a third of what is left; after three, the next costs more than it saves.
+PEAK_PASSES = 3
 # Grams hashed at a time: their candidates (two words each) stay within a core's first-level cache of 32 KiB.
 CHUNK = 1024
 # Minima not yet decided. 64 could be open at once in the largest window; a full stack sheds its older half.
@@ -245,6 +247,33 @@ def _whole(text, start, stop, gear, whiten):  # type: ignore[no-untyped-def]
     return _mix(h ^ gear[2]) >> np.uint64(1)
 
 
+@numba.njit(_i8(_HASHES, _PLACES, _i8, _i8), nogil=True, cache=True)
+def _without_peaks(hashes, places, found, window):  # type: ignore[no-untyped-def]
+    """Take out of hashes[:found] those that stand between two lesser ones no more than a window apart; return how many
+    are left.
+
+    Such a hash is the least of no window and bounds no other's stretch, since either neighbour does so first. It costs
+    no branch, and a mispredicted one in `_select` costs more than all else there.
+    """
+    if found < 3:
+        return found
+    n = np.uint64(1)
+    before, here = hashes[0], hashes[1]
+    place_before, place = places[0], places[1]
+    for c in range(np.uint64(2), np.uint64(found)):
+        after, place_after = hashes[c], places[c]
+        hashes[n] = here
+        places[n] = place
+        n += np.uint64(1) - (
+            np.uint64(here > before) & np.uint64(here > after) & np.uint64(place_after - place_before <= window)
+        )
+        before, here = here, after
+        place_before, place = place, place_after
+    hashes[n] = here
+    places[n] = place
+    return np.int64(n) + 1
+
+
 @numba.njit(
     types.Tuple((_i8, _i8))(_HASHES, _PLACES, _i8, _HASHES, _PLACES, _i8, _i8, _HASHES, _PLACES, _i8),
     nogil=True,
@@ -429,6 +458,8 @@ def _winnow(text, shift, n, gear, whiten, cap, hashes, places, kept, at, count, 
                     text, shift, before + 1, places[c], gear, whiten, cap, hashes, places, kept, at, count, done, over
                 )
             before = places[c]
+        for _ in range(PEAK_PASSES):
+            found = _without_peaks(hashes, places, found, window)
         depth, count = _select(hashes, places, found, open_hashes, open_places, depth, window, kept, at, count)
         first = stop
     count, done, over = _bare(

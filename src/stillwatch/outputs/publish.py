@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -34,13 +35,32 @@ def published(out: Path) -> Iterator[Path]:
         raise EnvironmentFailure(f"cannot write beside {out}: {error.strerror or error}") from error
     try:
         yield folder
-        folder.chmod(0o755)
-        old = folder.with_name(folder.name + ".old")
+        _exchange(folder, out)
+    except OSError as error:
+        raise EnvironmentFailure(f"cannot write {out}: {_reason(error)}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _exchange(folder: Path, out: Path) -> None:
+    """Put `folder` in the place of `out`. Whatever stops this half-way, what was there before is put back."""
+    folder.chmod(0o755)
+    old = folder.with_name(folder.name + ".old")
+    try:
         if out.exists():
             out.rename(old)
         folder.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise EnvironmentFailure(f"cannot write {out}: {os.strerror(error.errno) if error.errno else error}") from error
+    except BaseException:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; give --out on another, or make room"
+    if error.errno == errno.EFBIG:
+        return "a file would be larger than is allowed here (ulimit -f)"
+    return os.strerror(error.errno) if error.errno else str(error)
