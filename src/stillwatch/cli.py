@@ -225,9 +225,9 @@ def scan(
         findings = run(request, settings, shown)
     print_findings(findings, out_console)
     if findings.traffic.rejected:
-        _tell(f"{findings.traffic.rejected:,} records or files were set aside: {out / 'rejected.jsonl'}")
+        _tell(f"records or files set aside: {findings.traffic.rejected:,}, listed in {out / 'rejected.jsonl'}")
     if findings.traffic.duplicates:
-        _tell(f"{findings.traffic.duplicates:,} records repeat an exchange_id; each exchange was counted once")
+        _tell(f"records that repeat an exchange_id, counted once: {findings.traffic.duplicates:,}")
     out_console.print(f"Report: {out / 'report.html'}", markup=False, soft_wrap=True)
     raise typer.Exit(CAMPAIGNS_FOUND if findings.campaigns else DONE)
 

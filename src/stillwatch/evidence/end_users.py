@@ -34,6 +34,6 @@ KIND = Conduct(
     weigh=weigh,
     examples=(
         Example({"exchanges": 1000, "passed_on": 980, "end_users": 300}, most=-6),
-        Example({"exchanges": 1000, "passed_on": 900, "end_users": 12}, most=-6),
+        Example({"exchanges": 1000, "passed_on": 0, "end_users": 0}, least=0),
     ),
 )

@@ -207,7 +207,10 @@ def _campaign(engine: DuckDB, number: int, group: NamedGroup, found: Assembled, 
 def _headline(found: Assembled, cleared: list[Cleared], *, exchanges: int, accounts: int, taken: int) -> list[str]:
     """What was found in three sentences. taken: exchanges that belong to any campaign."""
     campaigns = found.campaigns
-    looked = f"{exchanges:,} exchanges of {accounts:,} accounts were read."
+    looked = (
+        f"{exchanges:,} exchange{'' if exchanges == 1 else 's'} of {accounts:,} account{'' if accounts == 1 else 's'} "
+        f"{'was' if exchanges == 1 else 'were'} read."
+    )
     spared = sum(c.verdict == "cleared" for c in cleared)
     open_ones = len(cleared) - spared
     alike = f"{spared:,} groups that look alike were considered and cleared" + (

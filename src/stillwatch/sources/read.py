@@ -55,7 +55,9 @@ def read(
             joined.close()
     if not usable:
         most = max(rejects.by_reason, key=lambda reason: rejects.by_reason[reason], default="no records")
-        raise InputError(f"no usable record in {len(inputs.traffic):,} file(s) of traffic; most often: {most}")
+        paths = [str(file.path) for file in inputs.traffic]
+        where = ", ".join(paths[:3]) + (f" and {len(paths) - 3:,} more files" if len(paths) > 3 else "")
+        raise InputError(f"{where}: no usable record; most often: {most}")
 
 
 def _stretches(file: TrafficFile, chosen: Chosen, rejects: Rejects, batch_rows: int) -> Iterator[Stretch]:

@@ -1,0 +1,100 @@
+"""Who of a group is run by the hand: worked by hand, and invariant to the order of accounts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stillwatch.evidence import kinds
+from stillwatch.evidence.weigh import Observation, Weighed
+from stillwatch.pools import FOR_A_PERSON, Business, hands, membership, merged
+
+EXIT = next(k for k in kinds() if k.name == "shared_exit")
+
+
+def group(shared, size, rate=0.05):
+    """A group of `size` accounts of which those in `shared` (lists of accounts) hold a value together."""
+    flags = np.zeros(size, np.int8)
+    accounts, values = [], []
+    for value, holders in enumerate(shared):
+        flags[holders] = 1
+        accounts += holders
+        values += [value] * len(holders)
+    made = Weighed(np.arange(size), [Observation(EXIT, 10.0, {})], {"shared_exit": flags}, {"shared_exit": rate})
+    made.edges["shared_exit"] = (np.array(accounts, np.int64), np.array(values, np.int64))
+    return made
+
+
+def business(jobs, everything=None, contracted=(), owner=None):
+    """jobs: for every member a dict of job to exchanges."""
+    rows = [(i, j, n) for i, sends in enumerate(jobs) for j, n in sends.items()]
+    total = np.array(everything if everything is not None else [sum(s.values()) for s in jobs], np.int64)
+    return Business(
+        np.array([r[0] for r in rows]),
+        np.array([r[1] for r in rows]),
+        np.array([float(r[2]) for r in rows]),
+        total,
+        np.isin(np.arange(len(jobs)), contracted),
+        np.array(owner if owner is not None else range(len(jobs)), np.int64),
+    )
+
+
+LINKED = [[0, 1, 2], [2, 3, 4], [4, 5, 6, 7]]
+
+
+def test_linked_accounts_are_members_and_a_stranger_with_the_same_job_is_not():
+    r = membership(group(LINKED, 10), business([{0: 50, 1: 50}] * 8 + [{0: 50}] * 2))
+    assert (r[:8] > 0.9).all()
+    assert (r[8:] < 0.5).all()
+
+
+def test_content_alone_accuses_nobody_who_runs_one_public_job():
+    r = membership(group(LINKED, 9), business([{0: 50}] * 9))
+    assert r[8] <= FOR_A_PERSON
+
+
+def test_several_jobs_of_the_pools_own_do_join_an_unlinked_account():
+    r = membership(group(LINKED, 9), business([{0: 20, 1: 20, 2: 20}] * 9))
+    assert r[8] > 0.5
+
+
+def test_a_contracted_account_is_left_to_a_person():
+    r = membership(group(LINKED, 8), business([{0: 50, 1: 50}] * 8, contracted=[3]))
+    assert r[3] <= FOR_A_PERSON
+    assert (np.delete(r, 3) > 0.9).all()
+
+
+def test_what_one_organisation_openly_shares_joins_it_to_nobody():
+    shared = [*LINKED, [8, 9]]
+    apart = membership(group(shared, 10), business([{0: 50, 1: 50}] * 10, owner=[*range(8), 77, 77]))
+    assert (apart[8:] < 0.5).all()
+
+
+def test_another_cluster_is_another_hand():
+    found = hands(group([[0, 1, 2, 3], [5, 6]], 8))
+    assert [c.tolist() for c in found] == [[0, 1, 2, 3], [5, 6]]
+    r = membership(group([[0, 1, 2, 3], [5, 6]], 8), business([{0: 50}] * 8))
+    assert (r[:4] > 0.9).all() and (r[5:7] < 0.5).all()
+
+
+def test_running_the_job_in_passing_tells_against():
+    jobs = [{0: 50, 1: 50}] * 8
+    main = membership(group(LINKED, 8), business(jobs))
+    passing = membership(group(LINKED, 8), business(jobs, everything=[100] * 7 + [5000]))
+    assert passing[7] < main[7]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_order_of_accounts_does_not_matter(seed):
+    order = np.random.default_rng(seed).permutation(10)
+    place = np.argsort(order)
+    jobs = [{0: 50, 1: 50}] * 8 + [{0: 50}] * 2
+    r = membership(group(LINKED, 10), business(jobs))
+    moved = group([[int(place[a]) for a in value] for value in LINKED], 10)
+    assert membership(moved, business([jobs[a] for a in order])) == pytest.approx(r[order])
+
+
+def test_groups_that_share_half_of_the_smaller_are_one_pool():
+    pools = merged([np.array([1, 2, 3, 4]), np.array([3, 4, 5]), np.array([5, 9, 10, 11])])
+    assert [(p.tolist(), of) for p, of in pools] == [([1, 2, 3, 4, 5], [0, 1]), ([5, 9, 10, 11], [2])]
+    assert merged([]) == []
