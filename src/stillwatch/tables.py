@@ -188,7 +188,8 @@ ENRICHED = Table(
 
 OUT_ACCOUNTS = Table(
     "accounts (result)",
-    "Every account seen in traffic or in the accounts file, and what was found of it. Accused: probability 0.5 and more.",
+    "Every account seen in traffic or in the accounts file, and what was found of it; accused at probability 0.5 and "
+    "more.",
     (
         Column("account_id", pa.string(), "the account", required=True),
         Column("probability", pa.float64(), "that it (or, for a victim, its holder) takes part in any campaign"),
@@ -273,5 +274,11 @@ OUT_EVIDENCE = Table(
 )
 INPUT_TABLES = (EXCHANGES, ACCOUNTS, ACCOUNT_EVENTS, MODELS)
 OUTPUT_TABLES = (
-    OUT_ACCOUNTS, OUT_MEMBERSHIPS, OUT_EXCHANGES, OUT_POOLS, OUT_WORKLOADS, OUT_CAMPAIGNS, OUT_EVIDENCE,
+    OUT_ACCOUNTS,
+    OUT_MEMBERSHIPS,
+    OUT_EXCHANGES,
+    OUT_POOLS,
+    OUT_WORKLOADS,
+    OUT_CAMPAIGNS,
+    OUT_EVIDENCE,
 )

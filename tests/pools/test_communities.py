@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from stillwatch.communities import communities
 from stillwatch.engine import DuckDB
 from stillwatch.evidence import Link, kinds
+from stillwatch.pools import communities
 
 SILENT = frozenset(
     n for k in kinds() if isinstance(k, Link) for n in k.needs if n not in ("accounts.payment_fingerprint", "ip")

@@ -100,4 +100,4 @@ def test_a_damaged_beginning_hides_no_format(scan, write):
 
 def test_only_unusable_records_is_an_error_with_the_commonest_reason(scan, write):
     result = scan(write("a.jsonl", [{**EXAMPLES["canonical"][0], "time": 0}]))
-    assert result.error.startswith("no usable record in 1 file(s) of traffic; most often: time before 2020")
+    assert "no usable record; most often: time before 2020" in result.error

@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.campaigns.judgement import RIVALS, Judgement, judge
-from stillwatch.communities import communities
 from stillwatch.engine import DuckDB
 from stillwatch.evidence.kind import VIEW_CAP, linkage
 from stillwatch.evidence.weigh import Weighed, weigh
-from stillwatch.pools import Business, hands, membership, merged, with_their_jobs
+from stillwatch.pools import Business, communities, hands, membership, merged, with_their_jobs
 from stillwatch.workloads import Jobs
 
 # An account is accused, a group is a campaign and a pool is taken as one hand where it is likelier than not.

@@ -36,8 +36,9 @@ PEAK_PASSES = 3
 CHUNK = 1024
 # Minima not yet decided. 64 could be open at once in the largest window; a full stack sheds its older half.
 STACK = 256
-# Candidates of a chunk, one place to write to beyond them, and the open ones.
-SCRATCH = CHUNK + 1 + STACK
+# Scratch room: a chunk's candidates and one more place to write to, then the open ones and what bounds them.
+OPEN = CHUNK + 1
+SCRATCH = OPEN + STACK
 # Room for hashes before repeats are taken out: between two looks at it, a piece of a stretch without candidates, a
 # chunk's candidates and the stack may be added.
 FREE = 2 * CHUNK + 2 * STACK
@@ -275,51 +276,54 @@ def _without_peaks(hashes, places, found, window):  # type: ignore[no-untyped-de
 
 
 @numba.njit(
-    types.Tuple((_i8, _i8))(_HASHES, _PLACES, _i8, _HASHES, _PLACES, _i8, _i8, _HASHES, _PLACES, _i8),
+    types.Tuple((_i8, _i8))(_HASHES, _PLACES, _i8, _i8, _i8, _i8, _HASHES, _PLACES, _i8),
     nogil=True,
     cache=True,
 )
-def _select(hashes, places, found, open_hashes, open_places, depth, window, kept, at, count):  # type: ignore[no-untyped-def]
-    """Meet hashes[:found] in order: decide the open hashes that each ends, and open it. Returns depth and count.
+def _select(hashes, places, part, found, depth, window, kept, at, count):  # type: ignore[no-untyped-def]
+    """Meet hashes[part:][:found] in order: decide the open hashes that each ends, and open it.
 
-    open[1..depth] are rising hashes whose stretches (between the nearest lesser hash on either side) are open still;
-    open[0] bounds them. A hash is the least of some window if its stretch is at least a window long.
+    The open ones, hashes[part + OPEN + 1 :][:depth], rise, and their stretches (between the nearest lesser hash on
+    either side) have not ended; the one before them bounds them. A hash is the least of some window if its stretch is
+    at least a window long. Returns depth and count.
     """
-    for c in range(found):
+    bound = part + OPEN
+    top = bound + depth
+    for c in range(part, part + found):
         value, place = hashes[c], places[c]
-        while open_hashes[depth] > value:
-            kept[count] = open_hashes[depth]
-            at[count] = open_places[depth]
-            depth -= 1
-            count += np.int64(place - open_places[depth] > window)
-        if open_hashes[depth] == value:
-            open_places[depth] = place  # it bounds what comes after it
+        while hashes[top] > value:
+            kept[count] = hashes[top]
+            at[count] = places[top]
+            top -= 1
+            count += np.int64(place - places[top] > window)
+        if hashes[top] == value:
+            places[top] = place  # it bounds what comes after it
             continue
-        if depth == STACK - 1:
+        if top == bound + STACK - 1:
             half = STACK // 2
-            for k in range(1, half + 1):  # more than a window behind, so decided
-                kept[count] = open_hashes[k]
-                at[count] = open_places[k]
+            for k in range(bound + 1, bound + half + 1):  # more than a window behind, so decided
+                kept[count] = hashes[k]
+                at[count] = places[k]
                 count += 1
-            open_places[0] = open_places[half]
-            for k in range(half + 1, STACK):
-                open_hashes[k - half] = open_hashes[k]
-                open_places[k - half] = open_places[k]
-            depth -= half
-        depth += 1
-        open_hashes[depth] = value
-        open_places[depth] = place
+            places[bound] = places[bound + half]
+            for k in range(bound + half + 1, bound + STACK):
+                hashes[k - half] = hashes[k]
+                places[k - half] = places[k]
+            top -= half
+        top += 1
+        hashes[top] = value
+        places[top] = place
+    depth = top - bound
     return depth, count
 
 
-@numba.njit(_i8(_HASHES, _PLACES, _i8, _i8, _i8, _HASHES, _PLACES, _i8), nogil=True, cache=True)
-def _end(open_hashes, open_places, depth, place, window, kept, at, count):  # type: ignore[no-untyped-def]
+@numba.njit(_i8(_HASHES, _PLACES, _i8, _i8, _i8, _i8, _HASHES, _PLACES, _i8), nogil=True, cache=True)
+def _end(hashes, places, part, depth, place, window, kept, at, count):  # type: ignore[no-untyped-def]
     """Decide all open hashes at the end of a stretch; return the new count."""
-    while depth > 0:
-        kept[count] = open_hashes[depth]
-        at[count] = open_places[depth]
-        count += np.int64(place - open_places[depth - 1] > window)
-        depth -= 1
+    for top in range(part + OPEN + depth, part + OPEN, -1):
+        kept[count] = hashes[top]
+        at[count] = places[top]
+        count += np.int64(place - places[top - 1] > window)
     return count
 
 
@@ -327,7 +331,21 @@ def _end(open_hashes, open_places, depth, place, window, kept, at, count):  # ty
 def _long_candidates(text, first, stop, h, gear, hashes, places):  # type: ignore[no-untyped-def]
     """Roll h over text[first:stop]; the hashes below the limit, and where their grams begin. Returns h and how many."""
     c = np.uint64(0)
-    for i in range(np.uint64(first), np.uint64(stop)):
+    i = np.uint64(first)
+    end = np.uint64(stop)
+    while i + np.uint64(1) < end:  # by twos, so that a step waits for the one before it half as often
+        first_byte = gear[text[i]]
+        both = (first_byte << np.uint64(1)) + gear[text[i + np.uint64(1)]]
+        odd = (h << np.uint64(1)) + first_byte
+        h = (h << np.uint64(2)) + both
+        hashes[c] = odd
+        places[c] = np.int64(i) - (LONG_GRAM - 1)
+        c += np.uint64(odd < LONG_BELOW)
+        hashes[c] = h
+        places[c] = np.int64(i) - (LONG_GRAM - 2)
+        c += np.uint64(h < LONG_BELOW)
+        i += np.uint64(2)
+    if i < end:
         h = (h << np.uint64(1)) + gear[text[i]]
         hashes[c] = h
         places[c] = np.int64(i) - (LONG_GRAM - 1)
@@ -351,9 +369,9 @@ def _short_candidates(text, first, stop, h, dense, gear, hashes, places):  # typ
     return h, dense, np.int64(c)
 
 
-@numba.njit(_i8(_BYTES, _i8, _i8, _i8, _HASHES, _HASHES, _PLACES), nogil=True, cache=True)
-def _all_grams(text, shift, first, stop, gear, hashes, places):  # type: ignore[no-untyped-def]
-    """The hashes of all grams that begin in text[first:stop], and where; return how many."""
+@numba.njit(_i8(_BYTES, _i8, _i8, _i8, _HASHES, _HASHES, _PLACES, _i8), nogil=True, cache=True)
+def _all_grams(text, shift, first, stop, gear, hashes, places, part):  # type: ignore[no-untyped-def]
+    """The hashes of all grams that begin in text[first:stop] to hashes[part:], and where; return how many."""
     gram, least = (LONG_GRAM, 0) if shift == 1 else (SHORT_GRAM, SHORT_MULTIBYTE)
     found, dense = 0, 0
     h = np.uint64(0)
@@ -362,8 +380,8 @@ def _all_grams(text, shift, first, stop, gear, hashes, places):  # type: ignore[
         dense += np.int64(text[i] >= 128)
         if i < first + gram - 1:
             continue
-        hashes[found] = h
-        places[found] = i - gram + 1
+        hashes[part + found] = h
+        places[part + found] = i - gram + 1
         found += np.int64(dense >= least)
         dense -= np.int64(text[i - gram + 1] >= 128)
     return found
@@ -397,18 +415,16 @@ def _bare(text, shift, first, stop, gear, whiten, cap, hashes, places, kept, at,
     """Go through a stretch of any length without candidates, in pieces that share all but one place of a window, so
     that each window lies in one of them. Returns count, done and over as `_winnow` does."""
     window = LONG_WINDOW if shift == 1 else SHORT_WINDOW
-    # Beyond the candidates' and the open places of `_winnow`.
-    hashes, places = hashes[SCRATCH:], places[SCRATCH:]
-    open_hashes, open_places = hashes[CHUNK + 1 :], places[CHUNK + 1 :]
+    part = SCRATCH  # the other half: `_winnow` holds the first
     while stop - first >= window:
         if count + FREE > len(kept):
             count, more = _squeeze(kept, done, count, cap, whiten)
             done, over = count, over or more
         end = min(stop, first + CHUNK)
-        found = _all_grams(text, shift, first, end, gear, hashes, places)
-        open_hashes[0], open_places[0] = np.uint64(0), first - 1
-        depth, count = _select(hashes, places, found, open_hashes, open_places, 0, window, kept, at, count)
-        count = _end(open_hashes, open_places, depth, end, window, kept, at, count)
+        found = _all_grams(text, shift, first, end, gear, hashes, places, part)
+        hashes[part + OPEN], places[part + OPEN] = np.uint64(0), first - 1
+        depth, count = _select(hashes, places, part, found, 0, window, kept, at, count)
+        count = _end(hashes, places, part, depth, end, window, kept, at, count)
         first = end - window + 1
     return count, done, over
 
@@ -429,14 +445,13 @@ def _winnow(text, shift, n, gear, whiten, cap, hashes, places, kept, at, count, 
     gram, window = (LONG_GRAM, LONG_WINDOW) if shift == 1 else (SHORT_GRAM, SHORT_WINDOW)
     grams = n - gram + 1
     if grams < window:  # the least of them all
-        stop = _all_grams(text, shift, 0, grams, gear, hashes, places) if grams > 0 else 0
+        stop = _all_grams(text, shift, 0, grams, gear, hashes, places, 0) if grams > 0 else 0
         if stop > 0:
             least = np.argmin(hashes[:stop])
             kept[count], at[count] = hashes[least], places[least]
             count += 1
         return count, done, over
-    open_hashes, open_places = hashes[CHUNK + 1 :], places[CHUNK + 1 :]
-    open_hashes[0], open_places[0] = np.uint64(0), -1
+    hashes[OPEN], places[OPEN] = np.uint64(0), -1
     depth, dense, before = 0, 0, -1
     h = np.uint64(0)
     for i in range(gram - 1):
@@ -460,12 +475,13 @@ def _winnow(text, shift, n, gear, whiten, cap, hashes, places, kept, at, count, 
             before = places[c]
         for _ in range(PEAK_PASSES):
             found = _without_peaks(hashes, places, found, window)
-        depth, count = _select(hashes, places, found, open_hashes, open_places, depth, window, kept, at, count)
+        depth, count = _select(hashes, places, 0, found, depth, window, kept, at, count)
         first = stop
-    count, done, over = _bare(
-        text, shift, before + 1, grams, gear, whiten, cap, hashes, places, kept, at, count, done, over
-    )
-    return _end(open_hashes, open_places, depth, grams, window, kept, at, count), done, over
+    if grams - before > window:
+        count, done, over = _bare(
+            text, shift, before + 1, grams, gear, whiten, cap, hashes, places, kept, at, count, done, over
+        )
+    return _end(hashes, places, 0, depth, grams, window, kept, at, count), done, over
 
 
 @numba.njit(_i8(_HASHES, _i8, _PLACES), nogil=True, cache=True)

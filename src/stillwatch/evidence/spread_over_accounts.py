@@ -10,8 +10,8 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """An application needs one account; the same job over many that hide a common owner is how limits are evaded.
 
     One bit for every doubling of the accounts, four at most (16 accounts); three against where one organisation is
-    declared by most of them. Accounts count as the inverse of Simpson's index of who sends how much, so that a job which
-    one account runs and others touch is not spread.
+    declared by most of them. Accounts count as the inverse of Simpson's index of who sends how much, so that a job
+    which one account runs and others touch is not spread.
     """
     if counts["owned"] >= 0.5 * counts["accounts"]:
         return {"application": -3.0}

@@ -158,8 +158,8 @@ def _conduct(engine: DuckDB, kind: Conduct, groups: dict[int, Weighed]) -> None:
 def weigh(engine: DuckDB, candidates: pa.Table, silent: frozenset[str]) -> dict[int, Weighed]:
     """Weigh every candidate group.
 
-    candidates: group_no, account_no (int64, distinct pairs); the engine holds them too, and `group_traffic` (group_no and the
-    columns of `traffic`: the exchanges a group is judged by), `known_accounts`, `models` and `account_jobs`.
+    candidates: group_no, account_no (int64, distinct pairs); the engine holds them too, and `group_traffic` (group_no
+    and the columns of `traffic`: the exchanges a group is judged by), `known_accounts`, `models`, `account_jobs`.
     silent: columns without any value, whose kinds stay silent.
     """
     number, account = candidates["group_no"].to_numpy(), candidates["account_no"].to_numpy()

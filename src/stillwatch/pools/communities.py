@@ -66,4 +66,4 @@ def communities(engine: DuckDB, silent: frozenset[str]) -> list[Integers]:
     for name, community in label.items():
         together.setdefault(community, []).append(int(name))
     found_groups = [np.sort(np.array(members, np.int64)) for members in together.values() if len(members) > 1]
-    return sorted(found_groups, key=lambda members: tuple(members))
+    return sorted(found_groups, key=tuple)

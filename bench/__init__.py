@@ -1,0 +1,1 @@
+"""Measurements, never in timed tests: each prints its figures and how it got them."""

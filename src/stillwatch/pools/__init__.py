@@ -1,0 +1,7 @@
+"""Accounts under common control: who of a group one hand runs, which groups are one pool, and whom links alone join."""
+
+from stillwatch.pools.communities import communities
+from stillwatch.pools.membership import FOR_A_PERSON, Business, hands, membership
+from stillwatch.pools.merge import merged, with_their_jobs
+
+__all__ = ["FOR_A_PERSON", "Business", "communities", "hands", "membership", "merged", "with_their_jobs"]
