@@ -1,1 +1,1 @@
-"""Measurements, never in timed tests: each prints its figures and how it got them."""
+"""What is measured, each by one command that needs nothing but the package."""

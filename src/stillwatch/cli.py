@@ -218,11 +218,11 @@ def scan(
 
     from stillwatch.report import print_findings
     from stillwatch.scan import Request
-    from stillwatch.scan import scan as run
+    from stillwatch.scan import scan as find
 
     request = Request(tuple(traffic), out, format, accounts, models, tuple(join or ()), mapping)
     with interrupts.saying(f"interrupted; nothing was published, {out} is as it was"), _Shown() as shown:
-        findings = run(request, settings, shown)
+        findings = find(request, settings, shown)
     print_findings(findings, out_console)
     if findings.traffic.rejected:
         _tell(f"records or files set aside: {findings.traffic.rejected:,}, listed in {out / 'rejected.jsonl'}")
@@ -289,7 +289,7 @@ def demo(
     from stillwatch.demo import prepare, truth
     from stillwatch.report import print_findings
     from stillwatch.scan import Request
-    from stillwatch.scan import scan as run
+    from stillwatch.scan import scan as find
     from stillwatch.simulate import simulate as make
 
     world = prepare(out)
@@ -298,7 +298,7 @@ def demo(
         make(world, exchanges=exchanges, seed=seed, progress=advance)
     out_console.print("Scanning …", markup=False)
     with _Shown() as shown:
-        findings = run(Request((str(world),), out / "findings"), _settings(), shown)
+        findings = find(Request((str(world),), out / "findings"), _settings(), shown)
     print_findings(findings, out_console, truth(world))
     report = (out / "findings" / "report.html").resolve()
     out_console.print(f"Report: {report}", markup=False, soft_wrap=True)
@@ -313,10 +313,10 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _guarded() -> int:
+def run() -> int:
     """Run the command; the exit status, where an error has been told in one line."""
     try:
-        status = _run()
+        status = _command()
         sys.stdout.flush()
     except Exception as error:
         if not interrupts.asked:
@@ -329,7 +329,7 @@ def _guarded() -> int:
     return _fail(interrupts.says, INTERRUPTED)
 
 
-def _run() -> int:
+def _command() -> int:
     result = app(standalone_mode=False)
     return result if isinstance(result, int) else DONE
 
@@ -362,7 +362,10 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupts)
-    sys.exit(_run() if os.environ.get("STILLWATCH_DEBUG", "") not in ("", "0") else _guarded())
+    status = _command() if os.environ.get("STILLWATCH_DEBUG", "") not in ("", "0") else run()
+    if interrupts.asked:
+        os._exit(status)  # Python's own way out would let a second Ctrl-C change the exit status
+    sys.exit(status)
 
 
 if __name__ == "__main__":

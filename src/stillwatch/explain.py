@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -35,8 +36,26 @@ def load(folder: Path) -> Findings:
 
 
 def explain(folder: Path, subject: str) -> Explanation:
-    """What the result in `folder` says of an account, exchange, pool, workload or campaign."""
+    """What the result in `folder` says of an account, exchange, pool, workload or campaign.
+
+    Raises InputError where the folder is no whole result or knows nothing by that id.
+    """
     findings = load(folder)
+    try:
+        found = _find(findings, folder, subject)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{folder} is not a whole result of scan: {' '.join(str(error).split())}; scan again"
+        ) from error
+    if found is None:
+        raise InputError(
+            f"{subject or 'an empty id'}: no account, exchange, pool, workload or campaign of this name in {folder} "
+            "(of exchanges it holds those of campaigns)"
+        )
+    return found
+
+
+def _find(findings: Findings, folder: Path, subject: str) -> Explanation | None:
     for campaign in findings.campaigns:
         if campaign.id == subject:
             return _campaign(campaign)
@@ -46,13 +65,11 @@ def explain(folder: Path, subject: str) -> Explanation:
         for workload in campaign.workloads:
             if workload.id == subject:
                 return _workload(campaign, workload)
-    cleared = _cleared(findings, folder, subject)
-    if cleared is not None:
-        return cleared
-    found = _account(findings, folder, subject) or _exchange(findings, folder, subject)
-    if found is None:
-        raise InputError(f"{subject}: no account, exchange, pool, workload or campaign of this name in {folder}")
-    return found
+    return (
+        _cleared(findings, folder, subject)
+        or _account(findings, folder, subject)
+        or _exchange(findings, folder, subject)
+    )
 
 
 def _factors(campaign: Campaign) -> list[Evidence]:
@@ -99,7 +116,7 @@ def _workload(campaign: Campaign, workload: Workload) -> Explanation:
     ]
     notes = [
         f"{p.accounts:,} accounts share ({p.accounts_outside:,} of them outside): {p.text}" for p in workload.passages
-    ]
+    ] or ["No text is shown: too few parties share it."]
     evidence = [e for f in campaign.factors if f.name == "extraction" for e in f.evidence]
     return Explanation(workload.id, "workload", workload.title, facts, evidence, notes)
 

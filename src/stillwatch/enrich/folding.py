@@ -34,13 +34,15 @@ GIVE_UP = np.uint32(16 << LENGTH_SHIFT)
 ZERO_WIDTH = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff")
 _HANGUL_VOWELS_AND_FINALS = (range(0x1161, 0x1176), range(0x11A8, 0x11C3))
 _PLANE = 0x10000
+# Symbols and pictographs: what real prompts hold of the characters beyond the first 65,536.
+_EMOJI = range(0x1F000, 0x1FC00)
 
 
 @dataclass(frozen=True, slots=True)
 class Folding:
     """Tables for the kernel: `low` (uint32, an entry a code point below 65,536), `marks` (uint8, their combining
-    classes) and `high` (uint8, for the next 65,536: 1 where the character folds to itself; else, and beyond, the text
-    is given up)."""
+    classes) and `high` (uint8, an entry for each of the next 65,536 and a last one for all beyond: 1 where the
+    character folds to itself, 0 where the text is given up)."""
 
     low: npt.NDArray[np.uint32]
     marks: npt.NDArray[np.uint8]
@@ -57,14 +59,13 @@ def folding() -> Folding:
     """The tables for text as it comes."""
     low = np.zeros(_PLANE, np.uint32)
     marks = np.zeros(_PLANE, np.uint8)
-    high = np.zeros(_PLANE, np.uint8)
+    high = np.zeros(_PLANE + 1, np.uint8)
     composing = _composing()
     low_points = [p for p in range(0x80, _PLANE) if not 0xD800 <= p < 0xE000]
     for point, after in zip(low_points, _forms(low_points), strict=True):
         low[point] = _entry(chr(point), after, composing)
         marks[point] = unicodedata.combining(chr(point))
-    high_points = range(_PLANE, 2 * _PLANE)
-    for point, after in zip(high_points, _forms(high_points), strict=True):
+    for point, after in zip(_EMOJI, _forms(_EMOJI), strict=True):
         high[point - _PLANE] = after == chr(point) and _stands_alone(after, composing)
     return Folding(low, marks, high)
 
@@ -75,7 +76,7 @@ def folding_of_normalised() -> Folding:
     low = np.zeros(_PLANE, np.uint32)
     for point in range(0x80, _PLANE):
         low[point] = _packed(_plain(chr(point))) if not 0xD800 <= point < 0xE000 else 0
-    return Folding(low, np.zeros(_PLANE, np.uint8), np.ones(_PLANE, np.uint8))
+    return Folding(low, np.zeros(_PLANE, np.uint8), np.ones(_PLANE + 1, np.uint8))
 
 
 def _forms(points: range | list[int]) -> list[str]:
@@ -118,7 +119,7 @@ def _stands_alone(text: str, composing: frozenset[str]) -> bool:
 def _composing() -> frozenset[str]:
     """Characters that may compose with the one before them: second in a canonical decomposition, or Hangul parts."""
     seconds = {chr(p) for parts in _HANGUL_VOWELS_AND_FINALS for p in parts}
-    for point in range(0x80, 2 * _PLANE):
+    for point in range(0x80, _PLANE):
         parts = unicodedata.decomposition(chr(point)).split()
         if len(parts) == 2 and not parts[0].startswith("<"):
             seconds.add(chr(int(parts[1], 16)))

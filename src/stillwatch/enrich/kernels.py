@@ -25,15 +25,16 @@ SHORT_GRAM, SHORT_WINDOW = 32, 29
 # A short gram counts only where at least this many of its bytes belong to multi-byte characters: half of them.
 SHORT_MULTIBYTE = 16
 
-# Most grams cannot be the least of a window, and only those below these limits are looked at one by one; a stretch as
-# long as a window without any is gone through in full, so the limits change the speed and never the result. One in 16
-# (a window of 64 lacks one in 1.6% of cases) and one in 8 (a window of 29: 2.1%) were the fastest of 1/8 to 1/32.
-LONG_BELOW = np.uint64(2**64 // 10)
+# Most grams cannot be the least of a window, and only those below these limits, one in eight, are looked at one by one;
+# a stretch as long as a window without any is gone through in full (1 in 5,000 for 64 grams, 1 in 50 for 29), so the
+# limits change the speed and never the result. One in 8 was the fastest of 8, 10, 12 and 16.
+LONG_BELOW = np.uint64(2**64 // 8)
 SHORT_BELOW = np.uint64(2**64 // 8)
-# Each pass takes out a third of what is left; after three, the next costs more than it saves.
-PEAK_PASSES = 3
-# Grams hashed at a time: their candidates (two words each) stay within a core's first-level cache of 32 KiB.
-CHUNK = 1024
+# Each pass takes out about a third of what is left; after four, the next costs what it saves.
+PEAK_PASSES = 4
+# Grams hashed at a time, so that scratch room is bounded; an eighth of it is written to, 8 KiB, so it stays within a
+# core's first-level cache. Most prompts are shorter.
+CHUNK = 4096
 # Minima not yet decided. 64 could be open at once in the largest window; a full stack sheds its older half.
 STACK = 256
 # Scratch room: a chunk's candidates and one more place to write to, then the open ones and what bounds them.
@@ -42,7 +43,7 @@ SCRATCH = OPEN + STACK
 # Room for hashes before repeats are taken out: between two looks at it, a piece of a stretch without candidates, a
 # chunk's candidates and the stack may be added.
 FREE = 2 * CHUNK + 2 * STACK
-ROOM = 8 * CHUNK
+ROOM = 3 * CHUNK
 
 _EVERY = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
@@ -182,7 +183,7 @@ def _fold(data, start, stop, low, marks, high, out):  # type: ignore[no-untyped-
         if raw >= 0xF0 and i + 3 < stop:
             point = (raw & np.uint64(7)) << np.uint64(18) | np.uint64(data[i + 1] & 63) << np.uint64(12)
             point |= np.uint64(data[i + 2] & 63) << np.uint64(6) | np.uint64(data[i + 3] & 63)
-            if point - np.uint64(0x10000) >= np.uint64(0x10000) or high[point - np.uint64(0x10000)] == 0:
+            if high[min(point - np.uint64(0x10000), np.uint64(0x10000))] == 0:
                 return -1, 0
             for k in range(4):
                 out[n + k] = data[i + k]
@@ -456,7 +457,9 @@ def _winnow(text, shift, n, gear, whiten, cap, hashes, places, kept, at, count, 
     h = np.uint64(0)
     for i in range(gram - 1):
         h = (h << np.uint64(shift)) + gear[text[i]]
-        dense += np.int64(text[i] >= 128)
+    if shift == 2:
+        for i in range(gram - 1):
+            dense += np.int64(text[i] >> np.uint8(7))
     first = gram - 1
     while first < n:
         if count + FREE > len(kept):

@@ -213,19 +213,18 @@ def _headline(found: Assembled, cleared: list[Cleared], *, exchanges: int, accou
     )
     spared = sum(c.verdict == "cleared" for c in cleared)
     open_ones = len(cleared) - spared
-    alike = f"{spared:,} groups that look alike were considered and cleared" + (
-        f", and {open_ones:,} left open." if open_ones else "."
-    )
+    alike = "1 group that looks alike was" if spared == 1 else f"{spared:,} groups that look alike were"
+    alike += " considered and cleared" + (f", and {open_ones:,} left open." if open_ones else ".")
     if not campaigns:
-        return [looked, "No campaign was found and nobody is accused.", alike]
+        return ["No campaign was found and nobody is accused.", alike, looked]
     members = len({m.account_no for c in campaigns for m in c.members if m.role == "member"})
     one = len(campaigns) == 1
     were = "1 campaign was" if one else f"{len(campaigns)} campaigns were"
     return [
-        looked,
         f"{were} found: {members:,} accounts that sent {taken:,} exchanges, {taken / exchanges:.0%} of all, as "
         f"{'one job' if one else 'jobs'} under common control.",
         alike,
+        looked,
     ]
 
 

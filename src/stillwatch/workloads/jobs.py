@@ -31,6 +31,10 @@ SAME_JOB_ACCOUNTS = 1 / 3
 # Jobs form one candidate group where their accounts overlap (Jaccard) by half, and again, more widely, by a fifth: an
 # organisation that gives each account a few of its many jobs shows as one group only at the wider of the two.
 SAME_GROUP = (0.5, 0.2)
+# Runs of words that meet by chance turn up in the traffic of whoever sends a lot, and would join what has nothing in
+# common. So groups are also made of each account's main jobs alone, those in one exchange of a hundred and more. Not
+# instead: an organisation with very many wordings has no main ones.
+MAIN_JOB = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +140,24 @@ def find_jobs(engine: DuckDB) -> Jobs:
     )
     sent = engine.query("SELECT job, account_no, exchanges FROM account_jobs ORDER BY job, account_no")
     passages = pa.table({"job": jobs[templates["template"].to_numpy()], "passage": templates["passage"]})
-    return Jobs(passages, sent, _groups(sent))
+    return Jobs(passages, sent, _groups(engine, sent))
 
 
-def _groups(sent: pa.Table) -> pa.Table:
-    """group_no, job: jobs whose accounts overlap are one candidate, at every level of `SAME_GROUP`; each group once."""
-    job, rows = np.unique(sent["job"].to_numpy(), return_inverse=True)
-    account, columns = np.unique(sent["account_no"].to_numpy(), return_inverse=True)
-    a, b, similarity, _ = _jaccard_pairs(_incidence(rows, columns, (len(job), len(account))))
+def _groups(engine: DuckDB, sent: pa.Table) -> pa.Table:
+    """group_no, job: jobs whose accounts overlap are one candidate, at every level of `SAME_GROUP`, of all jobs and of
+    main jobs; each group once."""
+    everything = engine.query("SELECT exchanges FROM parties ORDER BY account_no")["exchanges"].to_numpy()
+    account = sent["account_no"].to_numpy()
+    main = sent["exchanges"].to_numpy() >= MAIN_JOB * everything[account]
     groups: dict[tuple[int, ...], None] = {}
-    for level in SAME_GROUP:
-        near = similarity >= level
-        labels = _components(len(job), a[near], b[near])
-        for label in np.unique(labels):
-            groups.setdefault(tuple(job[labels == label].tolist()))
+    for kept in (np.ones(len(account), np.bool_), main):
+        job, rows = np.unique(sent["job"].to_numpy()[kept], return_inverse=True)
+        _, columns = np.unique(account[kept], return_inverse=True)
+        a, b, similarity, _ = _jaccard_pairs(_incidence(rows, columns, (len(job), int(columns.max(initial=-1)) + 1)))
+        for level in SAME_GROUP:
+            near = similarity >= level
+            labels = _components(len(job), a[near], b[near])
+            for label in np.unique(labels):
+                groups.setdefault(tuple(job[labels == label].tolist()))
     numbers = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
     return pa.table({"group_no": numbers, "job": np.array([j for g in groups for j in g], np.int64)})

@@ -25,10 +25,12 @@ POPULAR = (
     "Act as a travel guide. I will tell you where I am and you will suggest places to visit near my location, with "
     "the type of place and similar places close by. My first request is: "
 )
-WORDS = (
-    "river stone market lantern copper violin harbour mountain letter garden winter engine pepper candle orchard "
-    "bridge saddle marble thunder basket velvet compass island meadow pocket ribbon shadow timber valley whistle"
-).split()
+_TEXT = (
+    "river stone market lantern copper violin harbour mountain letter garden winter engine pepper candle "
+    "orchard bridge saddle marble thunder basket velvet compass island meadow pocket ribbon shadow timber "
+    "valley whistle "
+)
+WORDS = _TEXT.split()
 
 
 def sentence(draw: random.Random, words: int) -> str:
@@ -88,7 +90,7 @@ def accounts(*, hand: bool = True) -> list[dict[str, Any]]:
         {
             "account_id": name,
             "created_at": START + timedelta(hours=2, minutes=i),
-            "payment_fingerprint": f"card-{i % 2}",
+            "payment_fingerprint": f"card-{i % 5}",
             "device_fingerprint": f"device-{i % 3}",
             "email_domain": "mail.example",
             "verification": "email",

@@ -1,0 +1,203 @@
+"""The sketch keeps its guarantee, folds alike what reads alike, and is what its definition says, on any text."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillwatch.enrich.folding import folding_of_normalised, normalised
+from stillwatch.enrich.kernels import CHUNK
+from stillwatch.enrich.sketch import CAP, Gear, _Rows, hashed, locate, sketch
+
+GEAR = Gear.from_key()
+WORD = 2**64 - 1
+
+
+def passages(*texts: str | None, gear: Gear = GEAR, cap: int = CAP) -> list[set[int]]:
+    return [set(p) for p in sketch(pa.array(texts, pa.string()), gear, cap).passages.to_pylist()]
+
+
+def mixed_up(x: int) -> int:
+    x ^= x >> 30
+    x = x * 0xBF58476D1CE4E5B9 & WORD
+    x ^= x >> 27
+    x = x * 0x94D049BB133111EB & WORD
+    return x ^ (x >> 31)
+
+
+def by_definition(folded: bytes, gear: Gear = GEAR) -> set[int]:
+    """Winnowing written out: the least hash of every window, at both scales."""
+    table, whiten = [int(v) for v in gear.table], int(gear.whiten)
+    found = set()
+    scales = [(1, 64, 64, 0)]
+    if sum(b >= 128 for b in folded) >= 16:
+        scales.append((2, 32, 29, 16))
+    for shift, gram, window, least in scales:
+        hashes: list[int | None] = []
+        for i in range(len(folded) - gram + 1):
+            run, h = folded[i : i + gram], 0
+            for byte in run:
+                h = ((h << shift) + table[byte]) & WORD
+            hashes.append(h if sum(b >= 128 for b in run) >= least else None)
+        for i in range(max(1, len(hashes) - window + 1)):
+            counted = [h for h in hashes[i : i + window] if h is not None]
+            if counted:
+                found.add(mixed_up(min(counted) ^ whiten) >> 1)
+    return found
+
+
+ODD = "éÀ ñ“”…ﬁ①\u200b\u00a0\u2028½🙂한ｱﾞe\u0301\u094dः٣İß\ufdfa"
+ascii_text = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=400)
+any_text = st.text(
+    st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(ODD + "中文字 \n0aA")), max_size=300
+)
+periodic = st.builds(lambda unit, n: unit * n, st.text("abc中 0", min_size=1, max_size=9), st.integers(1, 120))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(ascii_text, any_text, periodic))
+def test_sketch_is_winnowing_by_definition(text):
+    folded, places = locate(text, GEAR)
+    [found] = passages(text)
+    assert found == by_definition(folded) == set(places)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(any_text, periodic), max_size=6))
+def test_folding_by_table_is_folding_by_normalising(texts):
+    straight = sketch(pa.array(texts, pa.string()), GEAR)
+    long_way = _Rows(normalised(pa.array(texts, pa.string())), GEAR, CAP, folding_of_normalised())
+    assert straight.whole.fill_null(-1).to_pylist() == long_way.whole.tolist()
+    assert straight.passages.values.to_pylist()[: long_way.total] == long_way.values[: long_way.total].tolist()
+
+
+def test_every_first_character_folds_as_normalising_does():
+    for start in range(0x80, 0x20000, 0x800):
+        # Between letters, so that what composes with its neighbour shows.
+        texts = pa.array([f"a{chr(p)}b{chr(p)}" for p in range(start, start + 0x800) if not 0xD800 <= p < 0xE000])
+        if len(texts) == 0:
+            continue
+        long_way = _Rows(normalised(texts), GEAR, CAP, folding_of_normalised())
+        assert sketch(texts, GEAR).whole.fill_null(-1).to_pylist() == long_way.whole.tolist(), hex(start)
+
+
+# No runs of white space or digits, which fold: what is shared must have its length after folding.
+letters = st.text("abcdefghijklmnopqrstuvwxyz", min_size=127, max_size=127)
+characters = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_size=20, max_size=20)
+
+
+@settings(max_examples=150, deadline=None)
+@given(letters, ascii_text, ascii_text, ascii_text, ascii_text)
+def test_a_shared_run_of_127_bytes_is_always_caught(run, a, b, c, d):
+    first, second = passages(a + run + b, c + run + d)
+    [alone] = passages(run)
+    assert alone and alone <= first & second
+
+
+@settings(max_examples=150, deadline=None)
+@given(characters, any_text, any_text, any_text, any_text)
+def test_twenty_shared_chinese_characters_are_always_caught(run, a, b, c, d):
+    first, second = passages(f"{a} {run} {b}", f"{c} {run} {d}")
+    assert first & second
+
+
+def test_what_reads_alike_folds_alike():
+    text = "Give the answer to question 12 of part 7, step by step; write down every single thing that you thought of while you did so. " * 2
+    variants = [
+        text.upper(),
+        text.replace("12", "99999").replace("7", "123"),
+        text.replace(" ", " \n\t "),
+        text.replace(" ", "\u00a0"),
+        text.replace("step", "st\u200bep"),
+        text.replace("a", "ａ"),
+        "\ufeff  " + text + "\n\n",
+    ]
+    [plain] = passages(text)
+    assert plain
+    assert all(found == plain for found in passages(*variants))
+    assert passages("caf\u00e9 noir " * 20) == passages("cafe\u0301 NOIR " * 20)
+
+
+def test_null_empty_and_short():
+    made = sketch(pa.array([None, "", "  \n", "short", "x" * 63, "x" * 64], pa.string()), GEAR)
+    assert [len(p) for p in made.passages.to_pylist()] == [0, 0, 0, 0, 0, 1]
+    assert [w is None for w in made.whole.to_pylist()] == [True, True, True, False, False, False]
+    assert len(sketch(pa.array([], pa.string()), GEAR).passages) == 0
+
+
+def sample(seed: int = 0, rows: int = 60) -> list[str | None]:
+    draw = random.Random(seed)
+    words = ["alpha", "beta", "中文字符", "élan", "12", "e\u0301", "gamma", "ｱﾞ", "한국어"]
+    return [None if i % 7 == 3 else " ".join(draw.choices(words, k=draw.randrange(200))) for i in range(rows)]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_slices_offsets_and_batches_change_nothing(kind):
+    texts = pa.array(sample(), kind)
+    whole = sketch(texts, GEAR).passages.to_pylist()
+    assert sketch(texts.slice(5, 20), GEAR).passages.to_pylist() == whole[5:25]
+    assert sketch(texts.slice(59), GEAR).passages.to_pylist() == whole[59:]
+    by_one = [p for i in range(len(texts)) for p in sketch(texts.slice(i, 1), GEAR).passages.to_pylist()]
+    assert by_one == whole
+    order = np.random.default_rng(0).permutation(len(texts))
+    assert sketch(texts.take(pa.array(order)), GEAR).passages.to_pylist() == [whole[i] for i in order]
+
+
+def test_another_key_gives_other_passages():
+    text = " ".join(str(w) for w in sample() if w)
+    [ours], [theirs] = passages(text), passages(text, gear=Gear.from_key(b"another key of 16 bytes or more"))
+    assert ours and not ours & theirs
+    assert hashed(pa.array([text]), GEAR) != hashed(pa.array([text]), Gear.from_key(b"another key of 16 bytes or more"))
+    assert Gear.from_key().published and not Gear.from_key(b"x" * 16).published
+
+
+def test_the_cap_keeps_the_least_and_is_told():
+    draw = random.Random(1)
+    text = "".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=40_000))
+    made = sketch(pa.array([text, "short " * 20]), GEAR, 50)
+    [everything] = passages(text, cap=10_000)
+    assert made.capped.tolist() == [True, False]
+    assert made.passages.to_pylist()[0] == sorted(everything)[:50]
+    assert everything == set(locate(text, GEAR)[1])
+
+
+def test_text_longer_than_all_scratch_room():
+    draw = random.Random(2)
+    text = "".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=120 * CHUNK))
+    made = sketch(pa.array([text]), GEAR)
+    everything = sorted(locate(text, GEAR)[1])
+    assert len(everything) > 12_000
+    assert made.passages.to_pylist() == [everything[:CAP]] and made.capped.tolist() == [True]
+
+
+@pytest.mark.parametrize("unit", ["x", "0", " ", "ab", "中", "\u0301", "é" + "\u0301", "ｱﾞ"])
+def test_one_thing_repeated_gives_few_passages(unit):
+    [found] = passages(unit * 100_000)
+    assert len(found) <= 8
+
+
+def test_a_prompt_of_50_megabytes():
+    [found] = passages("x" * 50_000_000)
+    assert len(found) == 1
+
+
+def test_bytes_that_are_no_utf8_are_kept_and_read_no_further():
+    for data in (b"\xf0", b"\xe4\xb8", b"\xc3", b"\x80" * 200, b"a" * 70 + b"\xff", b"\xf0\x9f\x99"):
+        offsets = pa.py_buffer(np.array([0, len(data)], np.int32).tobytes())
+        texts = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(data)])
+        assert len(sketch(texts, GEAR).passages) == 1
+
+
+def test_located_bytes_are_the_run_that_texts_share():
+    run = "compare the two answers and say which of them is better, giving all the reasons that you have for saying so, one after the other"
+    first, second = (locate(t, GEAR) for t in ("my own text " * 9 + run, run + " and yours" * 30))
+    shared = first[1].keys() & second[1].keys()
+    assert shared
+    for passage in shared:
+        runs = {folded[slice(*places[passage])] for folded, places in (first, second)}
+        assert len(runs) == 1
