@@ -82,7 +82,7 @@ def test_unusable_input_is_one_line_and_two(stillwatch, traffic, tmp_path, *, ar
         ("STILLWATCH_THREADS", "0", "STILLWATCH_THREADS: Input should be greater than or equal to 1"),
     ],
 )
-def test_a_bad_variable(stillwatch, traffic, monkeypatch, variable, value, said):
+def test_a_bad_variable(stillwatch, traffic, monkeypatch, *, variable, value, said):
     monkeypatch.setenv(variable, value)
     assert stillwatch("scan", traffic).line(2).startswith(said)
 

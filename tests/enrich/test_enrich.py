@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +33,9 @@ def test_conforms_and_numbers_on():
 
 
 def test_nothing_floats_and_no_text_stays():
-    secret = "a very private sentence that nobody but its writer should ever see again, in any table, at any time whatever"
+    secret = (
+        "a very private sentence that nobody but its writer should ever see again, in any table, at any time whatever"
+    )
     made = enrich(batch({"prompt": secret, "system_prompt": secret, "response": secret}), 0, GEAR)
     assert secret not in str(made.to_pydict())
     assert made.column("prompt_bytes").to_pylist() == [len(secret)]
@@ -70,10 +73,8 @@ def test_histories_missing_empty_and_sliced():
 
 
 def test_capped_is_counted():
-    long = " ".join(f"{a}{b}{c}" for a in "abcdefghijklmnop" for b in "qrstuvwxyz" for c in "aeioubcdfghjklmn")
-    assert columns({"prompt": long * 2}, {"prompt": "short"})["capped"] == [0, 0]
-    draw = "".join(chr(97 + (i * i * 31 + i // 7) % 26) for i in range(60_000))
-    assert columns({"prompt": draw}, {"system_prompt": draw})["capped"][0] in (0, 1)
+    long = "".join(random.Random(0).choices("abcdefghijklmnopqrstuvwxyz", k=60_000))
+    assert columns({"prompt": long}, {"system_prompt": long}, {"prompt": "short"})["capped"] == [1, 1, 0]
 
 
 def test_rows_do_not_depend_on_their_batch():

@@ -32,7 +32,10 @@ def test_no_home_and_a_package_that_cannot_be_written(tmp_path):
 
 def test_works_without_a_home():
     env = {"HOME": "/nonexistent", "PATH": os.defpath}
-    code = "import pyarrow as pa; from stillwatch.enrich.sketch import Gear, sketch; sketch(pa.array(['x']), Gear.from_key())"
+    code = (
+        "import pyarrow as pa; from stillwatch.enrich.sketch import Gear, sketch;"
+        "sketch(pa.array(['x']), Gear.from_key())"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -107,7 +107,7 @@ def test_twenty_shared_chinese_characters_are_always_caught(run, a, b, c, d):
 
 
 def test_what_reads_alike_folds_alike():
-    text = "Give the answer to question 12 of part 7, step by step; write down every single thing that you thought of while you did so. " * 2
+    text = "Give the answer to question 12 of part 7, step by step; write down every thing that you thought of. " * 2
     variants = [
         text.upper(),
         text.replace("12", "99999").replace("7", "123"),
@@ -194,7 +194,7 @@ def test_bytes_that_are_no_utf8_are_kept_and_read_no_further():
 
 
 def test_located_bytes_are_the_run_that_texts_share():
-    run = "compare the two answers and say which of them is better, giving all the reasons that you have for saying so, one after the other"
+    run = "compare the two answers and say which is better, with all the reasons that you have for saying so, in order"
     first, second = (locate(t, GEAR) for t in ("my own text " * 9 + run, run + " and yours" * 30))
     shared = first[1].keys() & second[1].keys()
     assert shared

@@ -17,7 +17,8 @@ from stillwatch.engine import DuckDB
 OWN_BUSINESS = 5
 HEAD_START_US = 86_400_000_000
 AGED_US = 30 * 86_400_000_000
-# A block of addresses is the holder's where it sends more of its own from there than the job does. Of the job, four in
+# A block of addresses is the holder's where it sends more of its own from there than the job does, and where no other
+# account of the campaign runs the job. Of the job, four in
 # five exchanges come from elsewhere; of the holder's own, every second comes from its places (the rest leaves room for
 # exchanges of the job that were not recognised). A pool that relays customers sends both through the same exits.
 JOB_ELSEWHERE, OWN_AT_HOME = 0.8, 0.5
@@ -82,11 +83,17 @@ WITH every AS (
 ), places AS (
   SELECT campaign_no, account_no, block, CAST(sum(job) AS BIGINT) AS job, CAST(sum(1 - job) AS BIGINT) AS own
   FROM every WHERE block IS NOT NULL GROUP BY campaign_no, account_no, block
+), exits AS (
+  SELECT campaign_no, block, count(*) AS users FROM places WHERE job > 0 GROUP BY campaign_no, block
 ), homes AS (
-  SELECT campaign_no, account_no, CAST(sum(job) AS BIGINT) AS job_placed, CAST(sum(own) AS BIGINT) AS own_placed,
-    CAST(sum(CASE WHEN own > job THEN job ELSE 0 END) AS BIGINT) AS job_home,
-    CAST(sum(CASE WHEN own > job THEN own ELSE 0 END) AS BIGINT) AS own_home
-  FROM places GROUP BY campaign_no, account_no
+  SELECT p.campaign_no, p.account_no, CAST(sum(p.job) AS BIGINT) AS job_placed,
+    CAST(sum(p.own) AS BIGINT) AS own_placed,
+    CAST(sum(CASE WHEN p.own > p.job THEN p.job ELSE 0 END) AS BIGINT) AS job_home,
+    CAST(sum(CASE WHEN p.own > p.job AND coalesce(e.users, 0) <= CASE WHEN p.job > 0 THEN 1 ELSE 0 END
+      THEN p.own ELSE 0 END) AS BIGINT) AS own_home
+  FROM places AS p
+  LEFT JOIN exits AS e ON e.campaign_no = p.campaign_no AND e.block = p.block
+  GROUP BY p.campaign_no, p.account_no
 ), spans AS (
   SELECT campaign_no, account_no, CAST(sum(job) AS BIGINT) AS exchanges, CAST(sum(1 - job) AS BIGINT) AS other,
     min(CASE WHEN job = 1 THEN time_us END) AS first_us, max(CASE WHEN job = 1 THEN time_us END) AS last_us,

@@ -6,8 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-import numba
-from numba.core import caching
+from numba.core import caching, config
 
 # What numba tries by itself where NUMBA_CACHE_DIR is not set: beside the source, then in the user's cache folder.
 _OWN_PLACES = (caching.InTreeCacheLocator, caching.UserWideCacheLocator)
@@ -20,11 +19,12 @@ def ensure_kernel_cache() -> None:
     can be written (a read-only installation and a HOME that does not exist, as in many containers). Then a folder in
     the system's temporary folder serves; `NUMBA_CACHE_DIR`, where set, goes before everything.
     """
-    if numba.config.CACHE_DIR:
+    if config.CACHE_DIR:  # type: ignore[attr-defined]
         return
-    if any(place.from_function(ensure_kernel_cache, __file__) is not None for place in _OWN_PLACES):
+    usable = (place.from_function(ensure_kernel_cache, __file__) for place in _OWN_PLACES)  # type: ignore[no-untyped-call]
+    if any(place is not None for place in usable):
         return
-    numba.config.CACHE_DIR = str(_private_folder(Path(tempfile.gettempdir())))
+    config.CACHE_DIR = str(_private_folder(Path(tempfile.gettempdir())))  # type: ignore[attr-defined]
 
 
 def _private_folder(parent: Path) -> Path:

@@ -4,18 +4,18 @@ All of them stand in one file, since numba's cache notices a change only in the 
 release the GIL, allocate by the batch and never by the byte, and take arrays flat, hence the many arguments.
 """
 # ruff: noqa: PLR0917
+# What numba compiles is typed by its signatures, in numba's types, not in Python's.
+# mypy: disable-error-code="no-untyped-call, call-overload, call-arg, assignment, var-annotated"
 
 from __future__ import annotations
 
 import numba
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
 from stillwatch.enrich.folding import GIVE_UP, HAS_ASCII, LENGTH_SHIFT, MARK
 from stillwatch.enrich.kernel_cache import ensure_kernel_cache
+from stillwatch.enrich.words import load8, multiply, store8
 
 # Long scale: 64-byte grams, windows of 64, so 127 bytes (about 21 English words) are caught for certain and 2 / 65 of
 # all positions are kept (Schleimer et al., section 2: the density of winnowing is 2 / (w + 1)).
@@ -58,44 +58,6 @@ _HASHES = types.uint64[::1]
 _PLACES = types.int64[::1]
 _FLAGS = types.boolean[::1]
 _i8, _u8 = types.int64, types.uint64
-
-
-@intrinsic
-def _load8(context, array, at):  # type: ignore[no-untyped-def]
-    """Eight bytes from any place in a byte array, the first lowest (on the little-endian machines numba supports)."""
-
-    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        data = make_array(signature.args[0])(context, builder, args[0]).data
-        place = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(64).as_pointer())
-        return builder.load(place, align=1)
-
-    return types.uint64(array, types.int64), build
-
-
-@intrinsic
-def _store8(context, array, at, word):  # type: ignore[no-untyped-def]
-    """Eight bytes to any place in a byte array."""
-
-    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        data = make_array(signature.args[0])(context, builder, args[0]).data
-        place = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(64).as_pointer())
-        builder.store(args[2], place, align=1)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, types.uint64), build
-
-
-@intrinsic
-def _multiply(context, a, b):  # type: ignore[no-untyped-def]
-    """The two halves of the 128-bit product of two words, combined by exclusive or."""
-
-    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        wide = ir.IntType(128)
-        product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
-        top = builder.lshr(product, ir.Constant(wide, 64))
-        return builder.trunc(builder.xor(product, top), ir.IntType(64))
-
-    return types.uint64(types.uint64, types.uint64), build
 
 
 @numba.njit(_u8(_u8), inline="always", cache=True)
@@ -146,7 +108,7 @@ def _put(byte, last, out, n):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(types.Tuple((_i8, _i8))(_BYTES_IN, _i8, _i8, _LOW, _BYTES, _BYTES, _BYTES), nogil=True, cache=True)
-def _fold(data, start, stop, low, marks, high, out):  # type: ignore[no-untyped-def]
+def _fold(data, start, stop, low, marks, high, out):  # type: ignore[no-untyped-def]  # noqa: PLR0915
     """Fold data[start:stop] into out (at least 16 bytes longer); see `folding.Folding` for low, marks and high.
 
     Runs of digits become one '0' and runs of white space one ' ', none at the ends. Returns the folded length and how
@@ -159,12 +121,12 @@ def _fold(data, start, stop, low, marks, high, out):  # type: ignore[no-untyped-
     i = start
     while i < stop:
         if i + 8 <= stop:
-            word = _load8(data, i)
+            word = load8(data, i)
             if word & _HIGH == 0:
                 word = _fold_word(word)
                 drop = _repeats(word, last)
                 if drop == 0:
-                    _store8(out, n, word)
+                    store8(out, n, word)
                     n += 8
                 else:
                     for k in range(8):
@@ -204,7 +166,7 @@ def _fold(data, start, stop, low, marks, high, out):  # type: ignore[no-untyped-
         i += size
         entry = low[point]
         if entry & (MARK | GIVE_UP | HAS_ASCII) == 0:
-            _store8(out, n, np.uint64(entry & np.uint32(0xFFFFFF)))
+            store8(out, n, np.uint64(entry & np.uint32(0xFFFFFF)))
             length = np.int64(entry >> np.uint32(LENGTH_SHIFT))
             n += length
             multibyte += length
@@ -239,13 +201,13 @@ def _whole(text, start, stop, gear, whiten):  # type: ignore[no-untyped-def]
     h = whiten ^ np.uint64(stop - start)
     i = start
     while i + 16 <= stop:
-        h = _multiply(_load8(text, i) ^ gear[0], _load8(text, i + 8) ^ h)
+        h = multiply(load8(text, i) ^ gear[0], load8(text, i + 8) ^ h)
         i += 16
     first, second = np.uint64(0), np.uint64(0)
     for k in range(i, stop):
         first = (first << np.uint64(8)) | (second >> np.uint64(56))
         second = (second << np.uint64(8)) | np.uint64(text[k])
-    h = _multiply(first ^ gear[1], second ^ h)
+    h = multiply(first ^ gear[1], second ^ h)
     return _mix(h ^ gear[2]) >> np.uint64(1)
 
 
@@ -354,9 +316,7 @@ def _long_candidates(text, first, stop, h, gear, hashes, places):  # type: ignor
     return h, np.int64(c)
 
 
-@numba.njit(
-    types.Tuple((_u8, _i8, _i8))(_BYTES, _i8, _i8, _u8, _i8, _HASHES, _HASHES, _PLACES), nogil=True, cache=True
-)
+@numba.njit(types.Tuple((_u8, _i8, _i8))(_BYTES, _i8, _i8, _u8, _i8, _HASHES, _HASHES, _PLACES), nogil=True, cache=True)
 def _short_candidates(text, first, stop, h, dense, gear, hashes, places):  # type: ignore[no-untyped-def]
     """The same for short grams, of which only those with enough multi-byte bytes count; dense is carried along."""
     c = np.uint64(0)
@@ -529,19 +489,20 @@ def _passages(text, n, multibyte, gear, whiten, cap, hashes, places, kept, at): 
 
 
 @numba.njit(
-    _i8(
-        _BYTES_IN, _PLACES, _FLAGS, _HASHES, _u8, _LOW, _BYTES, _BYTES, _i8, _PLACES, _i8, _PLACES, _PLACES, _FLAGS, _FLAGS
-    ),
+    _i8(_BYTES_IN, _PLACES, _FLAGS, _HASHES, _u8, _LOW, _BYTES, _BYTES, _i8, _PLACES, _PLACES, _PLACES, _FLAGS, _FLAGS),
     nogil=True,
     cache=True,
 )
-def sketch_rows(data, offsets, valid, gear, whiten, low, marks, high, cap, values, total, lengths, whole, capped, given_up):  # type: ignore[no-untyped-def]
-    """Sketch every valid text: its passages to values from total on, and its lengths, whole, capped and given_up.
+def sketch_rows(  # type: ignore[no-untyped-def]
+    data, offsets, valid, gear, whiten, low, marks, high, cap, values, lengths, whole, capped, given_up
+):
+    """Sketch every valid text: its passages to values, in order of the texts; its lengths, whole, capped and given_up.
 
     values has room for min(cap, twice its bytes) a text. Texts that need normalising are marked as given up and have
     no passages. Returns the number of values.
     """
     rows = len(lengths)
+    total = 0
     longest = 0
     for r in range(rows):
         if valid[r]:

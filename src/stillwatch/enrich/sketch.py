@@ -94,7 +94,7 @@ class _Rows:
         # fmt: off
         self.total = sketch_rows(
             data, offsets, valid, gear.table, gear.whiten, tables.low, tables.marks, tables.high, cap,
-            self.values, 0, self.lengths, self.whole, self.capped, self.given_up,
+            self.values, self.lengths, self.whole, self.capped, self.given_up,
         )
         # fmt: on
 
@@ -120,7 +120,7 @@ def sketch(texts: pa.Array, gear: Gear, cap: int = CAP) -> Sketch:
 
 
 def _normalise_given_up(texts: pa.Array, gear: Gear, cap: int, made: _Rows) -> npt.NDArray[np.int64]:
-    """Sketch the texts that the kernel gave up once they are normalised; complete `made`, return all values in order."""
+    """Normalise and sketch the texts that the kernel gave up; complete `made`, return all values in order."""
     rows = np.flatnonzero(made.given_up)
     again = _Rows(normalised(texts.take(pa.array(rows))), gear, cap, folding_of_normalised())
     starts = made.starts

@@ -1,0 +1,33 @@
+"""Enriched exchanges written out by hand, and an engine that holds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stillwatch import store
+from stillwatch.engine import DuckDB
+from stillwatch.tables import ENRICHED
+
+
+def row(no: int, account: str, passages: list[int], **more: Any) -> dict[str, Any]:
+    """An enriched exchange at second `no`, its prompt carrying passages."""
+    us = no * 1_000_000
+    return {
+        "exchange_no": no, "exchange_id": f"e{no}", "account_id": account, "time_us": us, "day": 0, "bin": 0,
+        "hour_of_week": 72, "prompt_passages": passages, "system_prompt_passages": [], "prompt_hash": 7,
+    } | more  # fmt: skip
+
+
+def table(rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(rows, schema=ENRICHED.schema)
+
+
+def built(folder: Path, rows: list[dict[str, Any]], *, has_duplicates: bool = False) -> DuckDB:
+    """An engine with the store made of rows."""
+    engine = DuckDB(folder, memory_limit="1GB", threads=1)
+    engine.register("enriched", table(rows))
+    store.build(engine, has_duplicates)
+    return engine
