@@ -24,9 +24,9 @@ QUERIES = {str(p.relative_to(Path(stillwatch.__file__).parent)): p.read_text("ut
 # the non-negative numbers that it is used on.
 SYNTAX = {
     "Select", "From", "Join", "Where", "Group", "Having", "Order", "Ordered", "Union", "Subquery", "With", "CTE",
-    "Distinct", "Table", "TableAlias", "Alias", "Column", "Identifier", "Star", "Literal", "Boolean", "Null", "Paren", "Tuple",
-    "Limit", "EQ", "NEQ", "LT", "LTE", "GT", "GTE", "Between", "In", "Is", "Not", "And", "Or", "Add", "Sub", "Mul", "Mod", "Neg",
-    "Case", "If", "Cast", "DataType", "Coalesce", "Exists", "NullSafeNEQ", "NullSafeEQ",
+    "Distinct", "Table", "TableAlias", "Alias", "Column", "Identifier", "Star", "Literal", "Boolean", "Null", "Paren",
+    "Tuple", "Limit", "EQ", "NEQ", "LT", "LTE", "GT", "GTE", "Between", "In", "Is", "Not", "And", "Or", "Add", "Sub",
+    "Mul", "Mod", "Neg", "Case", "If", "Cast", "DataType", "Coalesce", "Exists", "NullSafeNEQ", "NullSafeEQ",
     "Window", "RowNumber", "Lag", "Lead", "Filter", "Count", "Sum", "Min", "Max", "Abs", "Unnest", "Explode",
     "WindowSpec", "Values", "Greatest", "Least", "DPipe",
 }  # fmt: skip

@@ -11,13 +11,18 @@ TOP = 2**63 - 1
 
 
 def some_rows(seed: int = 0, rows: int = 300):
+    """Traffic of nine accounts; each has a passage of its own, which recurs and must never count as shared."""
     draw = random.Random(seed)
     pool = [0, 1, TOP, TOP // 16, TOP // 16 + 1, *(draw.randrange(TOP) for _ in range(80))]
-    return [
-        row(i, f"a{draw.randrange(9)}", sorted(set(draw.choices(pool, k=draw.randrange(4)))),
-            output_tokens=draw.choice([None, 5]), system_prompt_passages=draw.choices(pool, k=1))
-        for i in range(rows)
-    ]  # fmt: skip
+    made = []
+    for i in range(rows):
+        account = draw.randrange(9)
+        own = 1000 + account
+        prompt = sorted(set(draw.choices([*pool, own], k=draw.randrange(4))))
+        tokens = draw.choice([None, 5])
+        system = [*draw.choices(pool, k=1), own]
+        made.append(row(i, f"a{account}", prompt, output_tokens=tokens, system_prompt_passages=system))
+    return made
 
 
 def shared_by_hand(rows):

@@ -17,10 +17,10 @@ from stillwatch.engine import DuckDB
 OWN_BUSINESS = 5
 HEAD_START_US = 86_400_000_000
 AGED_US = 30 * 86_400_000_000
-# A block of addresses is the holder's where it sends more of its own from there than the job does, and where no other
-# account of the campaign runs the job. Of the job, four in
-# five exchanges come from elsewhere; of the holder's own, every second comes from its places (the rest leaves room for
-# exchanges of the job that were not recognised). A pool that relays customers sends both through the same exits.
+# A block of addresses is the holder's where it sends more of its own from there than the job does, and where fewer
+# than one in twenty of the campaign's accounts run the job beside it (more is one of the pool's exits). Of the job, four
+# in five exchanges come from elsewhere; of the holder's own, every second comes from its places (the rest leaves room
+# for exchanges of the job that were not recognised). A pool that relays customers sends both through the same exits.
 JOB_ELSEWHERE, OWN_AT_HOME = 0.8, 0.5
 # A pool that relays customers sends them through the exits of its jobs; that a holder's and the job's networks do not
 # meet at all is thus 2^6 to one for theft: a convention, reported with the finding.
@@ -84,14 +84,19 @@ WITH every AS (
   SELECT campaign_no, account_no, block, CAST(sum(job) AS BIGINT) AS job, CAST(sum(1 - job) AS BIGINT) AS own
   FROM every WHERE block IS NOT NULL GROUP BY campaign_no, account_no, block
 ), exits AS (
-  SELECT campaign_no, block, count(*) AS users FROM places WHERE job > 0 GROUP BY campaign_no, block
+  SELECT p.campaign_no, p.block, count(*) AS users FROM places AS p WHERE p.job > 0 GROUP BY p.campaign_no, p.block
+), sizes AS (
+  SELECT campaign_no, count(*) AS accounts FROM campaign_members GROUP BY campaign_no
 ), homes AS (
   SELECT p.campaign_no, p.account_no, CAST(sum(p.job) AS BIGINT) AS job_placed,
     CAST(sum(p.own) AS BIGINT) AS own_placed,
     CAST(sum(CASE WHEN p.own > p.job THEN p.job ELSE 0 END) AS BIGINT) AS job_home,
-    CAST(sum(CASE WHEN p.own > p.job AND coalesce(e.users, 0) <= CASE WHEN p.job > 0 THEN 1 ELSE 0 END
-      THEN p.own ELSE 0 END) AS BIGINT) AS own_home
+    CAST(sum(CASE
+      WHEN p.own > p.job AND 20 * (coalesce(e.users, 0) - CASE WHEN p.job > 0 THEN 1 ELSE 0 END) < z.accounts THEN p.own
+      ELSE 0
+    END) AS BIGINT) AS own_home
   FROM places AS p
+  JOIN sizes AS z ON z.campaign_no = p.campaign_no
   LEFT JOIN exits AS e ON e.campaign_no = p.campaign_no AND e.block = p.block
   GROUP BY p.campaign_no, p.account_no
 ), spans AS (

@@ -103,9 +103,10 @@ def _jobs_of(jobs: pa.Table, number: int) -> npt.NDArray[np.int64]:
     return np.asarray(np.sort(jobs["job"].to_numpy()[jobs["group_no"].to_numpy() == number]))
 
 
-def _rows(accounts: dict[int, npt.NDArray[np.int64]]) -> pa.Table:
-    numbers = np.repeat(np.array(list(accounts), np.int64), [len(a) for a in accounts.values()])
-    return pa.table({"group_no": numbers, "account_no": np.concatenate([np.zeros(0, np.int64), *accounts.values()])})
+def _of_groups(groups: list[npt.NDArray[np.int64]], column: str) -> pa.Table:
+    """group_no and a column: one row for every value of every group."""
+    numbers = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
+    return pa.table({"group_no": numbers, column: np.concatenate([np.zeros(0, np.int64), *groups])})
 
 
 def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
@@ -132,21 +133,26 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
         sure.append(chance)
     pools = merged(controlled)
     wide = with_their_jobs([accounts for accounts, _ in pools], jobs.sent)
-    run: dict[int, npt.NDArray[np.int64]] = {}
-    how_likely: dict[int, npt.NDArray[np.float64]] = {}
+    run: list[npt.NDArray[np.int64]] = []
+    how_likely: list[dict[int, float]] = []
+    origin: list[int] = []
     for number, weighed in _weigh(engine, wide.accounts, wide.jobs, silent).items():
         r = sends.membership(weighed, _jobs_of(wide.jobs, number))
         if (r >= LIKELY).sum() >= 2:
-            run[number], how_likely[number] = weighed.members[r >= LIKELY], r[r >= LIKELY]
-    judged = [
-        Candidate(
-            weighed,
-            judge(weighed, max(sure[g] for g in pools[number][1])),
-            how_likely[number],
-            tuple(_jobs_of(wide.jobs, number).tolist()),
-        )
-        for number, weighed in _weigh(engine, _rows(run), wide.jobs, silent).items()
-    ]
+            run.append(weighed.members[r >= LIKELY])
+            how_likely.append(dict(zip(weighed.members.tolist(), r.tolist(), strict=True)))
+            origin.append(number)
+    # With all their jobs, pools may turn out to be one: they are merged once more.
+    final = merged(run)
+    own_jobs = _of_groups(
+        [np.unique(np.concatenate([_jobs_of(wide.jobs, origin[n]) for n in of])) for _, of in final], "job"
+    )
+    judged = []
+    for number, weighed in _weigh(engine, _of_groups([p for p, _ in final], "account_no"), own_jobs, silent).items():
+        of = final[number][1]
+        ceiling = max(sure[g] for n in of for g in pools[origin[n]][1])
+        r = np.array([max(how_likely[n].get(m, 0.0) for n in of) for m in weighed.members.tolist()])
+        judged.append(Candidate(weighed, judge(weighed, ceiling), r, tuple(_jobs_of(own_jobs, number).tolist())))
     taken = {job for candidate in judged for job in candidate.jobs}
     return judged + [c for c in first if not set(c.jobs) <= taken]
 

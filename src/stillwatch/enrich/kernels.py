@@ -250,34 +250,36 @@ def _select(hashes, places, part, found, depth, window, kept, at, count):  # typ
     either side) have not ended; the one before them bounds them. A hash is the least of some window if its stretch is
     at least a window long. Returns depth and count.
     """
-    bound = part + OPEN
-    top = bound + depth
-    for c in range(part, part + found):
+    # Unsigned places: numba makes no provision for counting them from the end.
+    one = np.uint64(1)
+    bound = np.uint64(part + OPEN)
+    top = bound + np.uint64(depth)
+    n = np.uint64(count)
+    for c in range(np.uint64(part), np.uint64(part + found)):
         value, place = hashes[c], places[c]
         while hashes[top] > value:
-            kept[count] = hashes[top]
-            at[count] = places[top]
-            top -= 1
-            count += np.int64(place - places[top] > window)
+            kept[n] = hashes[top]
+            at[n] = places[top]
+            top -= one
+            n += np.uint64(place - places[top] > window)
         if hashes[top] == value:
             places[top] = place  # it bounds what comes after it
             continue
-        if top == bound + STACK - 1:
-            half = STACK // 2
-            for k in range(bound + 1, bound + half + 1):  # more than a window behind, so decided
-                kept[count] = hashes[k]
-                at[count] = places[k]
-                count += 1
+        if top == bound + np.uint64(STACK - 1):
+            half = np.uint64(STACK // 2)
+            for k in range(bound + one, bound + half + one):  # more than a window behind, so decided
+                kept[n] = hashes[k]
+                at[n] = places[k]
+                n += one
             places[bound] = places[bound + half]
-            for k in range(bound + half + 1, bound + STACK):
+            for k in range(bound + half + one, bound + np.uint64(STACK)):
                 hashes[k - half] = hashes[k]
                 places[k - half] = places[k]
             top -= half
-        top += 1
+        top += one
         hashes[top] = value
         places[top] = place
-    depth = top - bound
-    return depth, count
+    return np.int64(top - bound), np.int64(n)
 
 
 @numba.njit(_i8(_HASHES, _PLACES, _i8, _i8, _i8, _i8, _HASHES, _PLACES, _i8), nogil=True, cache=True)

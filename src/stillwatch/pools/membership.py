@@ -26,6 +26,9 @@ PRIVATE, LEAST_PRIVATE, MAIN_BUSINESS = 0.9, 3, 0.5
 # An account that gives the group's jobs less than one exchange in ten runs them in passing. Pools that relay customers
 # still give their jobs about half (the disclosed mixtures), so members hardly ever do; of strangers nothing is known.
 IN_PASSING, STRANGERS_IN_PASSING = 0.1, 0.5
+# The links of one account to the hand must be worth a bit (2 to 1) in sum to count as joining it: less is what an hour or
+# a block is worth that outsiders share as well.
+JOINED_BITS = 1.0
 # The most that the machine holds of an account that only a person may accuse: short of likelier than not.
 FOR_A_PERSON = 0.49
 
@@ -147,7 +150,7 @@ def membership(group: Weighed, business: Business) -> Floats:
     evidence at a rate of their own, strangers who carry the same job at the outsiders' rate. Both the share of run
     accounts and their rates are estimated, from a uniform prior. An account without data for a kind is not moved by it.
 
-    Content is hardly ever enough by itself: an account against which the links speak is held below likely unless it
+    Content is hardly ever enough by itself: an account that the links do not join is held below likely unless it
     runs several of the pool's own jobs; and so is every contracted account, of which a person decides.
     Shape: aligned with members.
     """
@@ -173,6 +176,6 @@ def membership(group: Weighed, business: Business) -> Floats:
         before, r = r, 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
         if np.abs(r - before).max() < SETTLED:
             break
-    by_links = linked >= 0
+    by_links = linked >= JOINED_BITS * np.log(2)
     held = ~(by_links | business.runs_their_own(by_links)) | business.contracted
     return np.asarray(np.where(held, np.minimum(r, FOR_A_PERSON), r), np.float64)
