@@ -18,9 +18,10 @@ OWN_BUSINESS = 5
 HEAD_START_US = 86_400_000_000
 AGED_US = 30 * 86_400_000_000
 # A block of addresses is the holder's where it sends more of its own from there than the job does, and where fewer
-# than one in twenty of the campaign's accounts run the job beside it (more is one of the pool's exits). Of the job, four
-# in five exchanges come from elsewhere; of the holder's own, every second comes from its places (the rest leaves room
-# for exchanges of the job that were not recognised). A pool that relays customers sends both through the same exits.
+# than one in twenty of the campaign's accounts run the job beside it (more is one of the pool's exits). Of the job,
+# four in five exchanges come from elsewhere; of the holder's own, every second comes from its places (the rest leaves
+# room for exchanges of the job that were not recognised). A pool that relays customers sends both through the same
+# exits.
 JOB_ELSEWHERE, OWN_AT_HOME = 0.8, 0.5
 # A pool that relays customers sends them through the exits of its jobs; that a holder's and the job's networks do not
 # meet at all is thus 2^6 to one for theft: a convention, reported with the finding.
@@ -80,6 +81,8 @@ WITH every AS (
   SELECT m.campaign_no, m.account_no, t.time_us, t.block, CASE WHEN c.exchange_no IS NULL THEN 0 ELSE 1 END AS job
   FROM campaign_members AS m JOIN traffic AS t ON t.account_no = m.account_no
   LEFT JOIN campaign_traffic AS c ON c.campaign_no = m.campaign_no AND c.exchange_no = t.exchange_no
+  LEFT JOIN (SELECT DISTINCT exchange_no FROM campaign_traffic) AS x ON x.exchange_no = t.exchange_no
+  WHERE c.exchange_no IS NOT NULL OR x.exchange_no IS NULL
 ), places AS (
   SELECT campaign_no, account_no, block, CAST(sum(job) AS BIGINT) AS job, CAST(sum(1 - job) AS BIGINT) AS own
   FROM every WHERE block IS NOT NULL GROUP BY campaign_no, account_no, block
@@ -100,12 +103,15 @@ WITH every AS (
   LEFT JOIN exits AS e ON e.campaign_no = p.campaign_no AND e.block = p.block
   GROUP BY p.campaign_no, p.account_no
 ), spans AS (
-  SELECT campaign_no, account_no, CAST(sum(job) AS BIGINT) AS exchanges, CAST(sum(1 - job) AS BIGINT) AS other,
-    min(CASE WHEN job = 1 THEN time_us END) AS first_us, max(CASE WHEN job = 1 THEN time_us END) AS last_us,
-    min(CASE WHEN job = 0 THEN time_us END) AS own_first_us
-  FROM every GROUP BY campaign_no, account_no
+  SELECT v.campaign_no, v.account_no, CAST(sum(v.job) AS BIGINT) AS exchanges, CAST(sum(1 - v.job) AS BIGINT) AS other,
+    min(CASE WHEN v.job = 1 THEN v.time_us END) AS first_us, max(CASE WHEN v.job = 1 THEN v.time_us END) AS last_us,
+    min(CASE WHEN v.job = 1 AND p.job >= p.own THEN v.time_us END) AS away_first_us,
+    min(CASE WHEN v.job = 0 THEN v.time_us END) AS own_first_us
+  FROM every AS v
+  LEFT JOIN places AS p ON p.campaign_no = v.campaign_no AND p.account_no = v.account_no AND p.block = v.block
+  GROUP BY v.campaign_no, v.account_no
 )
-SELECT s.campaign_no, s.account_no, s.exchanges, s.other, s.first_us, s.last_us, s.own_first_us,
+SELECT s.campaign_no, s.account_no, s.exchanges, s.other, s.first_us, s.last_us, s.away_first_us, s.own_first_us,
   coalesce(h.job_placed, 0) AS job_placed, coalesce(h.own_placed, 0) AS own_placed,
   coalesce(h.job_home, 0) AS job_home, coalesce(h.own_home, 0) AS own_home, m.probability_ppm,
   k.created_hour * 3600000000 AS created_us
@@ -121,7 +127,8 @@ ORDER BY s.campaign_no, s.account_no
 def _stolen(row: dict[str, int | None]) -> bool:
     """Whether the job came into an account that has business of its own, from places that it does not use."""
     counted = {k: v or 0 for k, v in row.items()}
-    first = counted["first_us"]
+    # An exchange from home that looks like the job by chance is not when the theft began.
+    first = row["away_first_us"] or counted["first_us"]
     own_first, created = row["own_first_us"], row["created_us"]
     came_first = own_first is not None and own_first + HEAD_START_US <= first
     aged = created is not None and created + AGED_US <= first

@@ -154,7 +154,8 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
         r = np.array([max(how_likely[n].get(m, 0.0) for n in of) for m in weighed.members.tolist()])
         judged.append(Candidate(weighed, judge(weighed, ceiling), r, tuple(_jobs_of(own_jobs, number).tolist())))
     taken = {job for candidate in judged for job in candidate.jobs}
-    return judged + [c for c in first if not set(c.jobs) <= taken]
+    # A group that looked like one hand lives on in its pool; what is left are those that did not.
+    return judged + [c for c in first if c.judgement.factors[0].probability < LIKELY and not set(c.jobs) <= taken]
 
 
 def _common_jobs(

@@ -13,7 +13,7 @@ KIND = Link(
     needs=("history_hashes",),
     statement=shared("a conversation"),
     # A state of one conversation is sent once as the whole and once more as the beginning of the next turn; twice that
-    # leaves room for a retry. What stands in more exchanges is a demonstration that some tool puts before every request.
+    # leaves room for a retry. What stands in more exchanges is a demonstration that a tool puts before every request.
     sql="""
     WITH seen AS (
       SELECT account_no, CAST(history AS VARCHAR) AS value FROM traffic WHERE history IS NOT NULL

@@ -26,8 +26,8 @@ PRIVATE, LEAST_PRIVATE, MAIN_BUSINESS = 0.9, 3, 0.5
 # An account that gives the group's jobs less than one exchange in ten runs them in passing. Pools that relay customers
 # still give their jobs about half (the disclosed mixtures), so members hardly ever do; of strangers nothing is known.
 IN_PASSING, STRANGERS_IN_PASSING = 0.1, 0.5
-# The links of one account to the hand must be worth a bit (2 to 1) in sum to count as joining it: less is what an hour or
-# a block is worth that outsiders share as well.
+# The links of one account to the hand must be worth a bit (2 to 1) in sum to count as joining it: less is what an hour
+# or a block is worth that outsiders share as well.
 JOINED_BITS = 1.0
 # The most that the machine holds of an account that only a person may accuse: short of likelier than not.
 FOR_A_PERSON = 0.49
