@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stillwatch.campaigns import RIVALS
-from stillwatch.campaigns.members import THEFT_BITS
+from stillwatch.campaigns.roles import THEFT_BITS
 from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
 from stillwatch.evidence.kind import CONCENTRATION, TRAIT_OUTSIDERS, VIEW_CAP, Example, linkage
 from tools.reference.markdown import NONE, bullets, code, sentence, table

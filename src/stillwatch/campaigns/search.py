@@ -153,9 +153,27 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
         ceiling = max(sure[g] for n in of for g in pools[origin[n]][1])
         r = np.array([max(how_likely[n].get(m, 0.0) for n in of) for m in weighed.members.tolist()])
         judged.append(Candidate(weighed, judge(weighed, ceiling), r, tuple(_jobs_of(own_jobs, number).tolist())))
+    return judged + _left(first, judged)
+
+
+def _left(first: list[Candidate], judged: list[Candidate]) -> list[Candidate]:
+    """The groups of the first test that no pool stands for.
+
+    A group that was judged a campaign by itself stays one where no pool took half of its accounts; of the rest those
+    stay that did not look like one hand, since the others live on in their pools.
+    """
     taken = {job for candidate in judged for job in candidate.jobs}
-    # A group that looked like one hand lives on in its pool; what is left are those that did not.
-    return judged + [c for c in first if c.judgement.factors[0].probability < LIKELY and not set(c.jobs) <= taken]
+    accused = [c.weighed.members[c.probabilities >= LIKELY] for c in judged if c.verdict == "campaign"]
+    left = []
+    for group in sorted(first, key=lambda c: (-len(c.weighed.members), c.jobs)):
+        if group.verdict == "campaign":
+            members = group.weighed.members[group.probabilities >= LIKELY]
+            if all(2 * np.isin(members, others).sum() < len(members) for others in accused):
+                accused.append(members)
+                left.append(group)
+        elif group.judgement.factors[0].probability < LIKELY and not set(group.jobs) <= taken:
+            left.append(group)
+    return left
 
 
 def _common_jobs(

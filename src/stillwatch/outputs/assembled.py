@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from stillwatch.campaigns import Candidate, Member, members
-from stillwatch.campaigns.members import take_traffic
+from stillwatch.campaigns.roles import take_traffic
 from stillwatch.engine import DuckDB
 from stillwatch.workloads import Jobs
 from stillwatch.workloads.intents import title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillwatch.campaigns.members import THEFT_BITS, Member
+from stillwatch.campaigns.roles import THEFT_BITS, Member
 from stillwatch.evidence import Link, Trait
 from stillwatch.findings import Evidence
 from stillwatch.findings import Member as MemberPart

@@ -17,11 +17,11 @@ from stillwatch.engine import DuckDB
 OWN_BUSINESS = 5
 HEAD_START_US = 86_400_000_000
 AGED_US = 30 * 86_400_000_000
-# A block of addresses is the holder's where it sends more of its own from there than the job does, and where fewer
-# than one in twenty of the campaign's accounts run the job beside it (more is one of the pool's exits). Of the job,
-# four in five exchanges come from elsewhere; of the holder's own, every second comes from its places (the rest leaves
-# room for exchanges of the job that were not recognised). A pool that relays customers sends both through the same
-# exits.
+# A block of addresses is an account's home where it sends something else than the job from there and fewer than one in
+# twenty of the campaign's other accounts run the job there (more is one of the pool's exits). Of the job four in five
+# exchanges come from elsewhere; of the holder's own every second comes from home (the rest leaves room for exchanges of
+# the job that were not recognised). A pool that relays customers sends both through the same exits.
+EXIT = 20
 JOB_ELSEWHERE, OWN_AT_HOME = 0.8, 0.5
 # A pool that relays customers sends them through the exits of its jobs; that a holder's and the job's networks do not
 # meet at all is thus 2^6 to one for theft: a convention, reported with the finding.
@@ -76,44 +76,44 @@ def take_traffic(engine: DuckDB, campaigns: list[Candidate], workload_of: list[d
     )
 
 
-_PARTS = """
+_PARTS = f"""
 WITH every AS (
   SELECT m.campaign_no, m.account_no, t.time_us, t.block, CASE WHEN c.exchange_no IS NULL THEN 0 ELSE 1 END AS job
   FROM campaign_members AS m JOIN traffic AS t ON t.account_no = m.account_no
   LEFT JOIN campaign_traffic AS c ON c.campaign_no = m.campaign_no AND c.exchange_no = t.exchange_no
   LEFT JOIN (SELECT DISTINCT exchange_no FROM campaign_traffic) AS x ON x.exchange_no = t.exchange_no
   WHERE c.exchange_no IS NOT NULL OR x.exchange_no IS NULL
-), places AS (
-  SELECT campaign_no, account_no, block, CAST(sum(job) AS BIGINT) AS job, CAST(sum(1 - job) AS BIGINT) AS own
+), blocks AS (
+  SELECT campaign_no, account_no, block, CAST(sum(job) AS BIGINT) AS job, CAST(sum(1 - job) AS BIGINT) AS own,
+    min(time_us) AS first_us, min(CASE WHEN job = 1 THEN time_us END) AS job_first_us
   FROM every WHERE block IS NOT NULL GROUP BY campaign_no, account_no, block
-), exits AS (
-  SELECT p.campaign_no, p.block, count(*) AS users FROM places AS p WHERE p.job > 0 GROUP BY p.campaign_no, p.block
+), users AS (
+  SELECT campaign_no, block, count(*) AS users FROM blocks WHERE job > 0 GROUP BY campaign_no, block
 ), sizes AS (
   SELECT campaign_no, count(*) AS accounts FROM campaign_members GROUP BY campaign_no
-), homes AS (
-  SELECT p.campaign_no, p.account_no, CAST(sum(p.job) AS BIGINT) AS job_placed,
-    CAST(sum(p.own) AS BIGINT) AS own_placed,
-    CAST(sum(CASE WHEN p.own > p.job THEN p.job ELSE 0 END) AS BIGINT) AS job_home,
-    CAST(sum(CASE
-      WHEN p.own > p.job AND 20 * (coalesce(e.users, 0) - CASE WHEN p.job > 0 THEN 1 ELSE 0 END) < z.accounts THEN p.own
+), places AS (
+  SELECT b.campaign_no, b.account_no, b.job, b.own, b.first_us, b.job_first_us,
+    CASE
+      WHEN b.own > 0 AND {EXIT} * (coalesce(u.users, 0) - CASE WHEN b.job > 0 THEN 1 ELSE 0 END) < z.accounts THEN 1
       ELSE 0
-    END) AS BIGINT) AS own_home
-  FROM places AS p
-  JOIN sizes AS z ON z.campaign_no = p.campaign_no
-  LEFT JOIN exits AS e ON e.campaign_no = p.campaign_no AND e.block = p.block
-  GROUP BY p.campaign_no, p.account_no
+    END AS is_home
+  FROM blocks AS b
+  JOIN sizes AS z ON z.campaign_no = b.campaign_no
+  LEFT JOIN users AS u ON u.campaign_no = b.campaign_no AND u.block = b.block
+), homes AS (
+  SELECT campaign_no, account_no, CAST(sum(job) AS BIGINT) AS job_placed, CAST(sum(own) AS BIGINT) AS own_placed,
+    CAST(sum(job * (1 - is_home)) AS BIGINT) AS job_away, CAST(sum(own * is_home) AS BIGINT) AS own_home,
+    min(CASE WHEN is_home = 0 THEN job_first_us END) AS away_first_us,
+    min(CASE WHEN is_home = 1 THEN first_us END) AS home_first_us
+  FROM places GROUP BY campaign_no, account_no
 ), spans AS (
-  SELECT v.campaign_no, v.account_no, CAST(sum(v.job) AS BIGINT) AS exchanges, CAST(sum(1 - v.job) AS BIGINT) AS other,
-    min(CASE WHEN v.job = 1 THEN v.time_us END) AS first_us, max(CASE WHEN v.job = 1 THEN v.time_us END) AS last_us,
-    min(CASE WHEN v.job = 1 AND p.job >= p.own THEN v.time_us END) AS away_first_us,
-    min(CASE WHEN v.job = 0 THEN v.time_us END) AS own_first_us
-  FROM every AS v
-  LEFT JOIN places AS p ON p.campaign_no = v.campaign_no AND p.account_no = v.account_no AND p.block = v.block
-  GROUP BY v.campaign_no, v.account_no
+  SELECT campaign_no, account_no, CAST(sum(job) AS BIGINT) AS exchanges, CAST(sum(1 - job) AS BIGINT) AS other,
+    min(CASE WHEN job = 1 THEN time_us END) AS first_us, max(CASE WHEN job = 1 THEN time_us END) AS last_us
+  FROM every GROUP BY campaign_no, account_no
 )
-SELECT s.campaign_no, s.account_no, s.exchanges, s.other, s.first_us, s.last_us, s.away_first_us, s.own_first_us,
+SELECT s.campaign_no, s.account_no, s.exchanges, s.other, s.first_us, s.last_us, h.away_first_us, h.home_first_us,
   coalesce(h.job_placed, 0) AS job_placed, coalesce(h.own_placed, 0) AS own_placed,
-  coalesce(h.job_home, 0) AS job_home, coalesce(h.own_home, 0) AS own_home, m.probability_ppm,
+  coalesce(h.job_away, 0) AS job_away, coalesce(h.own_home, 0) AS own_home, m.probability_ppm,
   k.created_hour * 3600000000 AS created_us
 FROM spans AS s
 JOIN campaign_members AS m ON m.campaign_no = s.campaign_no AND m.account_no = s.account_no
@@ -125,19 +125,18 @@ ORDER BY s.campaign_no, s.account_no
 
 
 def _stolen(row: dict[str, int | None]) -> bool:
-    """Whether the job came into an account that has business of its own, from places that it does not use."""
+    """Whether the job came from elsewhere into an account that has business of its own at home."""
+    away, home, created = row["away_first_us"], row["home_first_us"], row["created_us"]
+    if away is None or home is None:
+        return False
     counted = {k: v or 0 for k, v in row.items()}
-    # An exchange from home that looks like the job by chance is not when the theft began.
-    first = row["away_first_us"] or counted["first_us"]
-    own_first, created = row["own_first_us"], row["created_us"]
-    came_first = own_first is not None and own_first + HEAD_START_US <= first
-    aged = created is not None and created + AGED_US <= first
+    came_first = home + HEAD_START_US <= away
+    aged = created is not None and created + AGED_US <= away
     return (
         (came_first or aged)
         and counted["own_home"] >= OWN_BUSINESS
-        and counted["job_placed"] >= 2
-        and counted["job_home"] <= (1 - JOB_ELSEWHERE) * counted["job_placed"]
         and counted["own_home"] >= OWN_AT_HOME * counted["own_placed"]
+        and counted["job_away"] >= max(2.0, JOB_ELSEWHERE * counted["job_placed"])
     )
 
 
@@ -166,7 +165,7 @@ def members(engine: DuckDB) -> dict[int, list[Member]]:
                 row["first_us"],
                 row["last_us"],
                 tuple(keys.get((row["campaign_no"], row["account_no"]), [])),
-                row["job_home"],
+                row["job_placed"] - row["job_away"],
                 theft,
             )
         )
