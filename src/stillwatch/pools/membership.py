@@ -19,10 +19,10 @@ STEPS, SETTLED = 60, 1e-9
 # An account's exchanges are not independent draws of its jobs: they count as four at most, and content moves membership
 # by no more than six bits (64 to 1), so that it never decides alone what the links contradict.
 DRAWS, CONTENT_BITS = 4.0, 6.0
-# Content alone accuses an account only where it runs at least three jobs that hardly anybody but the pool runs (nine in
-# ten of the others who run them are linked), and they are most of what it does. One such job may be a public pipeline
-# that few use; a stranger who runs three of a pool's own jobs is not met.
-PRIVATE, LEAST_PRIVATE, MAIN_BUSINESS = 0.9, 3, 0.5
+# Content alone accuses an account only where it runs at least three jobs that hardly anybody but the pool runs (19 in
+# 20 of the others who run them are linked), and they are most of what it does. One such job may be a public pipeline
+# of several steps that few use; a stranger who runs three of a pool's own jobs is not met.
+PRIVATE, LEAST_PRIVATE, MAIN_BUSINESS = 0.95, 3, 0.5
 # An account that gives the group's jobs less than one exchange in ten runs them in passing. Pools that relay customers
 # still give their jobs about half (the disclosed mixtures), so members hardly ever do; of strangers nothing is known.
 IN_PASSING, STRANGERS_IN_PASSING = 0.1, 0.5
