@@ -17,11 +17,12 @@ from stillwatch.engine import DuckDB
 OWN_BUSINESS = 5
 HEAD_START_US = 86_400_000_000
 AGED_US = 30 * 86_400_000_000
-# A block of addresses is an account's home where it sends something else than the job from there and fewer than one in
-# twenty of the campaign's other accounts run the job there (more is one of the pool's exits). Of the job four in five
-# exchanges come from elsewhere; of the holder's own every second comes from home (the rest leaves room for exchanges of
-# the job that were not recognised). A pool that relays customers sends both through the same exits.
-EXIT = 20
+# A block of addresses is an account's home where a fifth or more of what it sends from there is not the job (an exit
+# has a few exchanges of the job that were not recognised) and where fewer than one in twenty of the campaign's other
+# accounts run the job (more is one of the pool's exits). Of the job four in five exchanges come from elsewhere; of the
+# holder's own every second comes from home (the rest leaves room for exchanges of the job that were not recognised). A
+# pool that relays customers sends both through the same exits.
+HOME, EXIT = 4, 20
 JOB_ELSEWHERE, OWN_AT_HOME = 0.8, 0.5
 # A pool that relays customers sends them through the exits of its jobs; that a holder's and the job's networks do not
 # meet at all is thus 2^6 to one for theft: a convention, reported with the finding.
@@ -94,7 +95,8 @@ WITH every AS (
 ), places AS (
   SELECT b.campaign_no, b.account_no, b.job, b.own, b.first_us, b.job_first_us,
     CASE
-      WHEN b.own > 0 AND {EXIT} * (coalesce(u.users, 0) - CASE WHEN b.job > 0 THEN 1 ELSE 0 END) < z.accounts THEN 1
+      WHEN b.own > 0 AND {HOME} * b.own >= b.job
+        AND {EXIT} * (coalesce(u.users, 0) - CASE WHEN b.job > 0 THEN 1 ELSE 0 END) < z.accounts THEN 1
       ELSE 0
     END AS is_home
   FROM blocks AS b
