@@ -39,8 +39,10 @@ Claim = Literal["one_hand", "extraction", "unsanctioned"]
 # commoner and it tells little (the usual 5% level; the bits then follow from how many members have it).
 TRAIT_OUTSIDERS = 0.05
 # How far a group's own rate may stray from the outsiders' for innocent reasons: the null rate is Beta distributed with
-# this concentration (the beta-binomial of Skellam 1948). 20 says that a clump of innocents twice as often hit as
-# outsiders is ordinary at rates of a few per cent; it bounds the bits of any one kind, however large the group.
+# this concentration (the beta-binomial of Skellam 1948), which bounds the bits of any one kind, however large the
+# group. Fitted to the groups of two innocent worlds (300,000 exchanges, openly declared organisations left out), by
+# greatest likelihood: 40 for cards and conversations, 160 for devices, 3 to 5 for exits, blocks and sign-up hours,
+# whose clumps are classes and offices and weighed as the rival `cohort_event`. 20 lies between.
 CONCENTRATION = 20.0
 # A view counts for this many bits at most: 2^12 to one is about the number of accounts that one disclosed campaign
 # had, so that one view alone can single out a campaign among as many accounts, and never more than that.
