@@ -83,6 +83,13 @@ def test_a_second_source_in_a_named_format(scan, write):
     assert len(row["history_hashes"]) == 5
 
 
+@pytest.mark.parametrize("name", ["chatcmpl-9", "trace-9", "chatcmpl-9/trace-9"])
+def test_a_request_that_two_ids_name_is_found_by_either(scan, write, name):
+    logged = {**LITELLM, "id": "chatcmpl-9", "trace_id": "trace-9"}
+    row = scan(write("t/t.jsonl", [logged]), join=[write("second.jsonl", [{"id": name, "tls_fingerprint": "t9"}])]).row
+    assert (row["exchange_id"], row["tls_fingerprint"]) == ("chatcmpl-9/trace-9", "t9")
+
+
 def test_the_second_source_in_the_same_folder_is_not_traffic(scan, write):
     path = write("t/t.jsonl", TRAFFIC)
     second = write("t/second.jsonl", SECOND)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +37,10 @@ JOINED: Final = Table(
 LOOKED_UP: Final = 900
 # 64 MiB of pages in memory; the rest stays on disk.
 CACHE: Final = "PRAGMA cache_size = -65536"
+
+
+# From an exchange's id to the names that it may have in a second source.
+RequestIds = Callable[[str], tuple[str, ...]]
 
 
 class Joined:
@@ -87,15 +91,19 @@ class Joined:
             self._names.update(named)
             yield key, orjson.dumps(named)
 
-    def fill(self, columns: dict[str, pa.Array], size: int) -> None:
-        """Fill the nulls of a batch's columns, in place; what the traffic itself says stands."""
+    def fill(self, columns: dict[str, pa.Array], size: int, request_ids: RequestIds) -> None:
+        """Fill the nulls of a batch's columns, in place; what the traffic itself says stands.
+
+        request_ids: what the second source may call an exchange, the best name first.
+        """
         ids = columns["exchange_id"].to_pylist() if "exchange_id" in columns else [None] * size
-        found = self._look_up(sorted({i for i in ids if i is not None}))
+        names = [request_ids(i) if i is not None else () for i in ids]
+        found = self._look_up(sorted({n for several in names for n in several}))
+        rows = [next((found[n] for n in several if n in found), {}) for several in names]
         self._seen += size
-        self._matched += sum(i in found for i in ids)
+        self._matched += sum(any(n in found for n in several) for several in names)
         if not found:
             return
-        rows = [found.get(i, {}) if i is not None else {} for i in ids]
         for name in self._names:
             kind = EXCHANGE_COLUMNS[name].type
             values = [row.get(name) for row in rows]

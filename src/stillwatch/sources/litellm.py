@@ -158,3 +158,9 @@ def _exchange_id(value: dict[str, Any]) -> Any:
     """Both ids where both are there: neither alone is one request (a cache repeats the first, a retry the second)."""
     response, trace = value.get("id") or value.get("litellm_call_id"), value.get("trace_id")
     return f"{response}/{trace}" if response and isinstance(trace, str) and trace else response
+
+
+def request_ids(exchange_id: str) -> tuple[str, ...]:
+    """What another log may call a request whose id `_exchange_id` made: that id, the response's or the trace's."""
+    response, slash, trace = exchange_id.rpartition("/")
+    return (exchange_id, response, trace) if slash else (exchange_id,)

@@ -43,7 +43,7 @@ def read(
             for columns, size, faults in _stretches(file, chosen, rejects, batch_rows):
                 _partitioned(file, columns, size, faults)
                 if joined is not None:
-                    joined.fill(columns, size)
+                    joined.fill(columns, size, getattr(FORMATS[file.format], "request_ids", _its_id))
                 batch = conform.settle(columns, EXCHANGES, size, faults)
                 usable += batch.num_rows
                 if batch.num_rows:
@@ -88,3 +88,7 @@ def _partitioned(file: TrafficFile, columns: dict[str, pa.Array], size: int, fau
     for name, value in file.partitions:
         filled = conform.from_values([value] * size, EXCHANGE_COLUMNS[name], times.TRAFFIC, faults)
         columns[name] = columns[name].fill_null(filled) if name in columns else filled
+
+
+def _its_id(exchange_id: str) -> tuple[str, ...]:
+    return (exchange_id,)
