@@ -49,7 +49,6 @@ class Table:
 STATUSES = ("ok", "refused", "rate_limited", "blocked", "error")
 VERIFICATIONS = ("none", "email", "phone", "identity", "contract")
 ACCOUNT_STATUSES = ("active", "suspended", "banned")
-VERDICTS = ("member", "victim", "cleared", "undetermined", "none")
 
 EXCHANGES = Table(
     "exchanges",

@@ -29,7 +29,6 @@ from stillwatch.simulate.templates import TOOL_SETS
 from stillwatch.simulate.users import own_system, weight
 
 FULL_EXCHANGES = 16_550_000
-FULL_ACCOUNTS = 24_000
 LEAST_ACCOUNTS, LEAST_EXCHANGES = 8, 400
 NOTICES = (0.02, 0.15)  # days after which a pool notices a loss and sends elsewhere
 LANGUAGES_ASKED = Draw({0: 0.62, 1: 0.26, 2: 0.03, 3: 0.03, 5: 0.03, 6: 0.03})  # of payloads: mostly English, Chinese

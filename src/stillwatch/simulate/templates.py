@@ -175,7 +175,6 @@ CHINESE_INTENTS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-OPEN_ENDINGS = ("Input:", "Here it is:", "Text:", "The material:", "---", "###", "Item:", "")
 RESPONSE_FORMS = (
     "",
     "",
