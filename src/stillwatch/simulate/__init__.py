@@ -1,5 +1,6 @@
 """Labelled worlds: traffic in which who belongs to which campaign is known, to test and show what a scan finds."""
 
-from stillwatch.simulate.world import WORLDS, Summary, World, simulate
+from stillwatch.simulate.world import Summary, simulate
+from stillwatch.simulate.worlds import WORLDS, World
 
 __all__ = ["WORLDS", "Summary", "World", "simulate"]

@@ -30,7 +30,7 @@ class Draw(Generic[T]):
     """A discrete distribution."""
 
     def __init__(self, weights: dict[T, float]) -> None:
-        self._values = list(weights)
+        self.values = list(weights)
         self._ends = list(accumulate(weights.values()))
 
     def __call__(self, r: Random) -> T:
@@ -39,7 +39,7 @@ class Draw(Generic[T]):
 
     def at(self, u: float) -> T:
         """The value at a quantile `u` in [0, 1)."""
-        return self._values[min(bisect(self._ends, u * self._ends[-1]), len(self._values) - 1)]
+        return self.values[min(bisect(self._ends, u * self._ends[-1]), len(self.values) - 1)]
 
 
 PLANS = Draw({"free": 0.25, "pay_as_you_go": 0.55, "team": 0.14, "enterprise": 0.06})
@@ -166,6 +166,7 @@ class Account:
     tools: int
     status: str = "active"
     closed: float | None = None
+    strips: bool = False  # a gateway in front passes on neither address nor client
     events: list[tuple[float, str, str]] = field(default_factory=list)
 
 
@@ -217,7 +218,7 @@ class Register:
         self._secret = secret
         self._given = 0
         self.accounts: list[Account] = []
-        self._disposable = [self.new_domain() for _ in range(40)]
+        self.disposable = [self.new_domain() for _ in range(40)]
 
     def identifier(self, prefix: str = "") -> str:
         """A new random-looking identifier; every kind has one shape for everybody."""
@@ -268,7 +269,7 @@ class Register:
         r = self.r
         u = r.random()
         if u < DISPOSABLE:
-            domain = r.choice(self._disposable)
+            domain = r.choice(self.disposable)
         elif u < 0.38:
             domain = self.new_domain()
         else:

@@ -6,9 +6,10 @@ present at every size.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Generic, TypeVar
 
 from stillwatch.simulate import populations as make
 from stillwatch.simulate.populations import Group
@@ -16,17 +17,21 @@ from stillwatch.simulate.public import Public
 from stillwatch.simulate.rhythm import ALWAYS
 from stillwatch.simulate.streams import Streams
 
+G = TypeVar("G", bound=Group)
+
 
 @dataclass(frozen=True, slots=True)
-class Population:
-    """Its share of background accounts, the accounts of one group (least, most), and how a group is made."""
+class Population(Generic[G]):
+    """Its share of background accounts, the accounts of one group (least, most), how a group is made, and whether the
+    truth tells a group as a pool, since one hand controls its accounts."""
 
     share: float
     group: tuple[int, int]
-    make: Callable[[Group], None]
+    make: Callable[[G], None]
+    one_hand: bool = False
 
 
-POPULATIONS: dict[str, Population] = {
+POPULATIONS: dict[str, Population[Group]] = {
     "person": Population(0.295, (1, 1), make.person),
     "shared_address": Population(0.08, (6, 14), make.shared_address),
     "developer": Population(0.13, (1, 1), make.developer),
@@ -61,9 +66,19 @@ POPULATIONS: dict[str, Population] = {
 
 def background(s: Streams, p: Public, accounts: int) -> None:
     """Fill a world with about `accounts` honest accounts; every population has at least one group."""
-    for name, population in POPULATIONS.items():
+    settle(s, POPULATIONS, partial(Group, s, p), accounts)
+
+
+def settle(s: Streams, populations: Mapping[str, Population[G]], group: Callable[[str, int], G], accounts: int) -> None:
+    """Make about `accounts` accounts in groups, at least one of each population; `group` begins one of a name and
+    size."""
+    for name, population in populations.items():
         wanted = max(1, round(population.share * accounts))
         while wanted > 0:
             size = min(s.r.randint(*population.group), max(wanted, population.group[0]))
-            population.make(Group(s, p, name, size))
+            first = len(s.streams)
+            population.make(group(name, size))
+            if population.one_hand and size > 1:
+                for stream in s.streams[first:]:
+                    stream.pool = f"{name}-{first}"
             wanted -= size

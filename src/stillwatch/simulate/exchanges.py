@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +30,9 @@ from stillwatch.tables import EXCHANGES
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-# A Monday, so that weekends fall on days 5 and 6 of each week; the two months before the disclosure.
-START = datetime(2025, 12, 1, tzinfo=UTC)
-START_MICROSECONDS = int(START.timestamp()) * 1_000_000
 # What befalls any request, whoever sends it: assumptions of the order that API status pages and post-mortems report.
 REFUSED, LIMITED, FAILED, BLOCKED = 0.02, 0.015, 0.008, 0.003
-REFUSED_SENSITIVE = 0.15  # requests of a job that rewords sensitive questions: brought about by what it asks
+VARIED = 0.5  # of conversations that are sent again, with another last message: assumption
 FORM_KEPT = 0.6  # share of answers that begin in the form their job asks for: assumption
 CODE_SHARED = 0.15  # of the items of shared lists
 QUOTED = 0.03  # of messages begin with text that everybody quotes: licences, notices, poems
@@ -84,6 +80,8 @@ class _Asked:
     seed: Seeds  # of the last message
     first_seed: Seeds  # of the conversation's opening message
     conversation: Seeds
+    words: Seeds  # of the conversation whose messages are sent; its own unless it is sent again
+    varied: Flags  # sent again with a last message of its own
     row: Seeds
     code: Flags
     shared: Flags  # the message comes from a shared list
@@ -95,6 +93,7 @@ class Renderer:
 
     def __init__(self, world: Streams, seed: int, lines: Lines) -> None:
         self._secret = int(mixed(np.array([seed]), 77)[0] >> np.uint64(1))
+        self._start = round(world.start.timestamp()) * 1_000_000
         self._lines = lines
         self.from_lines = len(lines) > 0
         self._grammar: Grammar = compile_grammar()
@@ -134,6 +133,7 @@ class Renderer:
         self._model = np.array([a.model for a in accounts], np.int64)
         self._adopts = np.array([a.adopts for a in accounts])
         self._closed = np.array([np.inf if a.closed is None else a.closed for a in accounts])
+        self._shown = np.array([not a.strips for a in accounts])
         self._has_conversation = np.array([a.has_conversations for a in accounts])
         self._has_history = np.array([a.has_history for a in accounts])
         self._logprobs = np.array([a.logprobs for a in accounts])
@@ -160,7 +160,9 @@ class Renderer:
         self._usual = np.array([number[x] for x in RESPONSE_FORMS], np.int64)
         self._tools_of = np.array([x.tools for x in w], np.int64)
         self._code_share = np.array([x.code for x in w])
-        self._sensitive = np.array([x.sensitive for x in w])
+        self._refused = np.array([REFUSED if x.refused is None else x.refused for x in w])
+        self._workload = pa.array([x.workload for x in w])
+        self._every_turn = np.array([x.every_turn for x in w])
         systems = list(dict.fromkeys(x.system for x in w))
         order = {text: i for i, text in enumerate(systems)}
         self._system_of = np.array([order[x.system] for x in w], np.int64)
@@ -180,18 +182,25 @@ class Renderer:
         self._how(columns, asked, turn=turn, time=time, status=status, sent=bytes_sent)
         return pa.RecordBatch.from_arrays([columns[f.name] for f in EXCHANGES.schema], schema=EXCHANGES.schema)
 
+    def workloads(self, rows: Rows, at: Ints) -> pa.Array:
+        """The workload of each row numbered `at`: the truth, empty where the wording is public."""
+        return self._workload.take(pa.array(self._ask(rows, at).wording))
+
     def _ask(self, rows: Rows, at: Ints) -> _Asked:
         stream, origin = rows.stream[at].astype(np.int64), rows.origin[at].astype(np.int64)
         turn = rows.turn[at].astype(np.int64)
         c = mixed(rows.conversation[at], self._secret)
+        words = c if rows.words is None else mixed(rows.words[at], self._secret)
+        varied = (words != c) & (fraction(mixed(c, 34)) < VARIED)
         wording = self._wordings[
-            self._wording_at[origin] + (mixed(c, 3) % self._wording_count[origin].astype(np.uint64)).astype(np.int64)
+            self._wording_at[origin]
+            + (mixed(words, 3) % self._wording_count[origin].astype(np.uint64)).astype(np.int64)
         ]
-        shared = fraction(mixed(c, 4)) < self._pool_share[origin]
-        item = (self._pool_size[origin] * fraction(mixed(c, 5))).astype(np.int64)
-        first = np.where(shared, mixed(self._pool[origin], item, self._secret), mixed(c, 6))
+        shared = fraction(mixed(words, 4)) < self._pool_share[origin]
+        item = (self._pool_size[origin] * fraction(mixed(words, 5))).astype(np.int64)
+        first = np.where(shared, mixed(self._pool[origin], item, self._secret), mixed(words, 6))
         opening = turn == 0
-        seed = np.where(opening, first, mixed(c, 7, turn))
+        seed = np.where(opening, first, mixed(np.where(varied, c, words), 7, turn))
         shared = shared & opening
         code = fraction(mixed(seed, 8)) < np.where(shared, CODE_SHARED, self._code_share[wording])
         return _Asked(
@@ -202,6 +211,8 @@ class Renderer:
             seed=seed,
             first_seed=first,
             conversation=c,
+            words=words,
+            varied=varied,
             row=mixed(at, self._secret, 9),
             code=code,
             shared=shared,
@@ -210,7 +221,7 @@ class Renderer:
 
     def _status(self, q: _Asked, time: Ints) -> Ints:
         u = fraction(mixed(q.row, 10))
-        refused = np.where(self._sensitive[q.wording], REFUSED_SENSITIVE, REFUSED)
+        refused = self._refused[q.wording]
         ends = np.stack([refused, refused + LIMITED, refused + LIMITED + BLOCKED, refused + LIMITED + BLOCKED + FAILED])
         status = np.array([1, 2, 3, 4, 0])[(u >= ends).sum(axis=0)]
         return np.where(time / MICROSECONDS_A_DAY > self._closed[q.account], 3, status)
@@ -218,7 +229,7 @@ class Renderer:
     def _who(self, out: dict[str, pa.Array], q: _Asked, at: Ints, time: Ints) -> None:
         account = pa.array(q.account)
         out["exchange_id"] = hex_ids(mixed(at + self._secret))
-        out["time"] = pa.array(time + START_MICROSECONDS).cast(pa.timestamp("us", tz="UTC"))
+        out["time"] = pa.array(time + self._start).cast(pa.timestamp("us", tz="UTC"))
         out["account_id"] = self._account_ids.take(account)
         out["key_id"] = self._keys.take(pa.array(q.stream))
         users = self._end_users[q.stream]
@@ -231,15 +242,17 @@ class Renderer:
         held = mixed(q.stream, (time / self._hold[q.stream]).astype(np.int64), 14)
         which = np.where(fraction(mixed(q.row, 15)) < 0.05, mixed(q.row, 16), held)  # now and then another line
         ip = self._ips[self._ip_at[q.stream] + (which % self._ip_count[q.stream].astype(np.uint64)).astype(np.int64)]
-        out["ip"] = self._ip_text.take(pa.array(ip))
-        out["user_agent"] = pa.array(USER_AGENTS).take(pa.array(self._client[q.account]))
-        out["tls_fingerprint"] = pa.array(TLS).take(pa.array(self._tls[q.account]))
+        shown = self._shown[q.account]
+        out["ip"] = nulled(self._ip_text.take(pa.array(ip)), shown)
+        out["user_agent"] = nulled(pa.array(USER_AGENTS).take(pa.array(self._client[q.account])), shown)
+        out["tls_fingerprint"] = nulled(pa.array(TLS).take(pa.array(self._tls[q.account])), shown)
 
     def _say(self, out: dict[str, pa.Array], q: _Asked, status: Ints, ordinal: Ints | None) -> Ints:
         n = len(q.seed)
         nothing = np.zeros(n, np.int64)
-        before = np.where(q.opening, self._before[q.wording], 0)
-        after = np.where(q.opening, self._after[q.wording], 0)
+        around = q.opening | self._every_turn[q.wording]
+        before = np.where(around, self._before[q.wording], 0)
+        after = np.where(around, self._after[q.wording], 0)
         quote = (before == 0) & (fraction(mixed(q.seed, 17)) < QUOTED)
         before = np.where(quote, 1 + (mixed(q.seed, 18) % np.uint64(len(QUOTED_TEXTS))).astype(np.int64), before)
         line = nothing - 1 if ordinal is None else self._line(q, ordinal)
@@ -328,7 +341,9 @@ class Renderer:
         j = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts) - system[row]
         fixed = mixed(self._system_of[q.wording][row], 31, self._secret)
         opened = mixed(fixed, q.first_seed[row], self._before[q.wording][row], self._after[q.wording][row])
-        h = np.where(j < 0, fixed, np.where(j == 0, opened, mixed(opened, q.conversation[row], j)))
+        own = q.varied[row] & (j == (messages - 1 - system)[row])
+        said = np.where(own, q.conversation[row], q.words[row])
+        h = np.where(j < 0, fixed, np.where(j == 0, opened, mixed(opened, said, j)))
         offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
         return nulled(pa.ListArray.from_arrays(pa.array(offsets), hex_ids(h)), has)
 

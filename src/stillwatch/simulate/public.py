@@ -9,6 +9,14 @@ from stillwatch.simulate.templates import AGENT_SYSTEM_PROMPTS, FRAMEWORK_PROMPT
 
 # A commercial VPN keeps some thousands of exits for millions of customers; an API sees one in tens of them: assumption.
 ACCOUNTS_A_VPN_EXIT = 50
+# Background rows for each background account. With the heavy tail of volumes this puts the account behind the median
+# background row at some hundreds of rows, as it is with campaigns: volume alone tells little.
+ROWS_AN_ACCOUNT = 110
+
+
+def honest_accounts(rows: int) -> int:
+    """How many honest accounts so many background rows are dealt out to; below 60 not every population has a group."""
+    return max(60, rows // ROWS_AN_ACCOUNT)
 
 
 @dataclass(slots=True)

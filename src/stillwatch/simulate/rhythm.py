@@ -5,6 +5,7 @@ Everything here is arrays over streams, conversations and rows, so that millions
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,23 @@ class Rows:
     origin: npt.NDArray[np.int32]  # the stream that opened the conversation
     conversation: Ints
     turn: npt.NDArray[np.int32]
+    words: Ints | None = None  # the conversation whose messages are sent again; its own where there are no replays
+
+
+def joined(blocks: Sequence[Rows]) -> Rows:
+    """The rows of all blocks, in time order."""
+    order = np.argsort(np.concatenate([b.time for b in blocks]), kind="stable")
+    words = None
+    if any(b.words is not None for b in blocks):
+        words = np.concatenate([b.conversation if b.words is None else b.words for b in blocks])[order]
+    return Rows(
+        np.concatenate([b.time for b in blocks])[order],
+        np.concatenate([b.stream for b in blocks])[order],
+        np.concatenate([b.origin for b in blocks])[order],
+        np.concatenate([b.conversation for b in blocks])[order],
+        np.concatenate([b.turn for b in blocks])[order],
+        words,
+    )
 
 
 def conversations(rng: np.random.Generator, rows: Ints, turns: Floats) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:

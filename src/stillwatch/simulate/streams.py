@@ -8,12 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from random import Random
 
 from stillwatch.simulate.accounts import DAYS, Account, Register
 from stillwatch.simulate.addresses import Addresses
 from stillwatch.simulate.rhythm import EVENING
 from stillwatch.simulate.templates import QUOTED_TEXTS, TOOL_SETS, Wording, instructions, response_form
+
+# A Monday, so that weekends fall on days 5 and 6 of each week; the two months before the disclosure of February 2026.
+START = datetime(2025, 12, 1, tzinfo=UTC)
+# Requests of a job that rewords sensitive questions are refused more often: brought about by what it asks. Assumption.
+REFUSED_SENSITIVE = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one evasion costs an adversary, against the same campaign without it."""
+
+    evasion: str
+    accounts: int  # that it takes on top
+    money_usd: float
+    throughput_share: float  # of useful requests that are left to accounts of the same number, in the same time
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a world is asked to hold; what is None is the world's own choice."""
+
+    exchanges: int  # rows in all
+    attackers: float | None = None  # share of accounts
+    extraction: float | None = None  # share of an attacking account's exchanges
+    evasions: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +60,9 @@ class Stream:
     wordings: Sequence[int]
     addresses: Sequence[int]
     weight: float = 1.0  # relative number of rows
-    rows: int = 0
+    rows: int = 0  # set beforehand, it is kept; otherwise dealt out by weight
     campaign: int = -1
+    pool: str = ""  # under whose control the stream is sent: told in the truth alone
     start: float = 0.0
     end: float = float(DAYS)
     profile: int = EVENING
@@ -55,7 +82,9 @@ class Stream:
 class Streams:
     """What a world is made of, as it is being put together."""
 
-    def __init__(self, seed: int, world: str) -> None:
+    def __init__(self, seed: int, world: str, start: datetime = START) -> None:
+        self.start = start
+        self.costs: list[Cost] = []
         secret = f"stillwatch/{world}/{seed}"
         self.r = Random(secret)
         self.register = Register(self.r, secret)
@@ -76,10 +105,12 @@ class Streams:
         response: str = "",
         tools: int = 0,
         code: float = 0.15,
-        sensitive: bool = False,
+        refused: float | None = None,
+        workload: str = "",
+        every_turn: bool = False,
     ) -> int:
         """Keep a wording and give its number."""
-        self.wordings.append(Wording(before, after, system, response, tools, code, sensitive))
+        self.wordings.append(Wording(before, after, system, response, tools, code, refused, workload, every_turn))
         return len(self.wordings) - 1
 
     def handover_group(self) -> int:
@@ -101,6 +132,8 @@ class Streams:
         system: bool | None = None,
         tools: int | None = None,
         code: float | None = None,
+        workload: str = "",
+        refused: float | None = None,
     ) -> list[int]:
         """The wordings of one new job: where they stand, in what form answers come, which tools are offered.
 
@@ -112,7 +145,9 @@ class Streams:
         tool_set = (r.randrange(1, len(TOOL_SETS)) if r.random() < 0.35 else 0) if tools is None else tools
         share = code if code is not None else (0.6 if intent in ("coding", "tool_use") else r.choice((0.0, 0.05, 0.3)))
         response = response_form(r, intent)
-        given = {"response": response, "tools": tool_set, "code": share, "sensitive": intent == "rewording"}
+        if refused is None and intent == "rewording":
+            refused = REFUSED_SENSITIVE
+        given = {"response": response, "tools": tool_set, "code": share, "refused": refused, "workload": workload}
         numbers = []
         for text in instructions(r, intent, count, chinese=chinese):
             if in_system:

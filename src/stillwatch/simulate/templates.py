@@ -202,7 +202,9 @@ class Wording:
     response: str
     tools: int  # number of a tool set; 0 offers none
     code: float  # share of payloads that are code
-    sensitive: bool = False  # asks for what is refused more often
+    refused: float | None = None  # share of its requests; None where it asks for nothing that is refused more often
+    workload: str = ""  # the job that it belongs to: told in the truth alone
+    every_turn: bool = False  # put around every message of a conversation, and not its first alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +240,13 @@ def _say(r: Random, pattern: str, about: Subject, turn: int) -> str:
     return re.sub(r"<([tfNw])>", lambda m: next(words) if m[1] == "w" else slots[m[1]][turn % 2], text)
 
 
-def instructions(r: Random, intent: str, count: int, *, chinese: bool = False) -> list[str]:
-    """`count` wordings of one new job with this intent."""
+def instructions(
+    r: Random, intent: str, count: int, *, chinese: bool = False, about: Subject | None = None
+) -> list[str]:
+    """`count` wordings of one new job with this intent; or, given what a job is `about`, other points made about it."""
     chinese = chinese and intent in CHINESE_INTENTS
     patterns = CHINESE_INTENTS[intent] if chinese else INTENTS[intent]
-    about = subject(r, chinese)
+    about = about or subject(r, chinese)
     most = min(len(patterns), 3 if chinese else 4)
     points = r.sample(range(len(patterns)), r.randint(2, most))
     points.sort(key=lambda p: (p != 0, p) if r.random() < 0.8 else (True, p))

@@ -65,6 +65,7 @@ def person_stream(s: Streams, p: Public, account: Account, **given: Any) -> Stre
     r = s.r
     addresses = [s.addresses.residential() for _ in range(r.choice((1, 2, 2, 3)))]
     values: dict[str, Any] = life(s, account, given) | {
+        "key": account.key,
         "weight": weight(s, 0.45, PERSON_SPREAD),
         "turns": r.choice(TURNS),
         "busy": r.randint(2, 40),
@@ -73,7 +74,7 @@ def person_stream(s: Streams, p: Public, account: Account, **given: Any) -> Stre
         "addresses": addresses,
         "wordings": chat_wordings(s, p, account),
     }
-    return s.add(Stream(account=account, key=account.key, **(values | given)))
+    return s.add(Stream(account=account, **(values | given)))
 
 
 def program_stream(s: Streams, account: Account, wordings: list[int], **given: Any) -> Stream:
@@ -81,6 +82,7 @@ def program_stream(s: Streams, account: Account, wordings: list[int], **given: A
     r = s.r
     addresses = [s.addresses.either() for _ in range(r.choice((1, 1, 2, 4)))]
     values: dict[str, Any] = life(s, account, given) | {
+        "key": account.key,
         "weight": weight(s, 2.0),
         "turns": r.choice(TURNS),
         "busy": r.randint(5, DAYS),
@@ -90,9 +92,10 @@ def program_stream(s: Streams, account: Account, wordings: list[int], **given: A
         "addresses": addresses,
         "wordings": wordings,
     }
-    stream = s.add(Stream(account=account, key=account.key, **(values | given)))
+    stream = s.add(Stream(account=account, **(values | given)))
     if r.random() < SECOND_KEY:
         stream.weight *= 0.7
-        other = {"weight": stream.weight * 0.4, "addresses": [s.addresses.either()]}
-        s.add(Stream(account=account, key=s.register.identifier("key_"), **(values | given | other)))
+        other: dict[str, Any] = {"weight": stream.weight * 0.4, "addresses": [s.addresses.either()]}
+        other["key"] = s.register.identifier("key_")
+        s.add(Stream(account=account, **(values | given | other)))
     return stream
