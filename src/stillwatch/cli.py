@@ -1,4 +1,4 @@
-"""The command line: scan, explain, simulate, demo."""
+"""The command line: scan, explain, simulate, evaluate, demo."""
 
 from __future__ import annotations
 
@@ -251,18 +251,41 @@ def explain(
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write the world into.")],
+    *,
     world: Annotated[
-        str, typer.Option(help="february-2026, or ordinary: the same traffic without campaigns.")
+        str,
+        typer.Option(help="february-2026, summer-2026, mixture or careful; look-alikes or ordinary: nobody guilty."),
     ] = "february-2026",
-    exchanges: Annotated[int, typer.Option(help="Rows in all, half of them background.")] = 100_000,
+    exchanges: Annotated[int, typer.Option(help="Rows in all.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed: the same one gives the same world.")] = 0,
     text: Annotated[Path | None, typer.Option(help="Folder of text to draw payloads from.")] = None,
+    attackers: Annotated[
+        float | None, typer.Option(help="Share of accounts that attack, 0.001 to 0.5 [world mixture; default: 0.05].")
+    ] = None,
+    extraction: Annotated[
+        float | None,
+        typer.Option(help="Share of extraction in what they send, 0.05 to 1 [world mixture; default: 0.5]."),
+    ] = None,
+    evasions: Annotated[
+        str | None, typer.Option(help="Evasions, by commas, or none [world careful; default: all].")
+    ] = None,
 ) -> None:
     """Write a labelled world of synthetic traffic, the truth apart."""
     from stillwatch.simulate import simulate as make
 
+    chosen = None if evasions is None else [] if evasions == "none" else [e.strip() for e in evasions.split(",")]
     with _counted("simulate") as advance:
-        summary = make(out, world=world, exchanges=exchanges, seed=seed, text=text, progress=advance)
+        summary = make(
+            out,
+            world=world,
+            exchanges=exchanges,
+            seed=seed,
+            text=text,
+            attackers=attackers,
+            extraction=extraction,
+            evasions=chosen,
+            progress=advance,
+        )
     out_console.print(
         f"{summary.exchanges:,} exchanges of {summary.accounts:,} accounts in {out} ({summary.world}, seed {seed})",
         markup=False,
@@ -275,6 +298,40 @@ def _counted(stage: str) -> Iterator[Callable[[int, int], None]]:
     with _Shown() as shown:
         shown(stage, 0)
         yield lambda done, total: shown(stage, done, total)
+
+
+@app.command()
+def evaluate(
+    *,
+    world: Annotated[Path, typer.Argument(metavar="WORLD", help="A labelled world: traffic, and truth_* files.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A result of scan of that traffic.")],
+    json: Annotated[Path | None, typer.Option(help="File to write every figure into, for programs.")] = None,
+    page: Annotated[Path | None, typer.Option(help="File to write a page with plots into.")] = None,
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Scan as the days pass, to see how soon each is found.")
+    ] = False,
+    every: Annotated[int, typer.Option(min=1, help="Days from one scan of --timeline to the next.")] = 1,
+    delete_cited: Annotated[
+        bool, typer.Option("--delete-cited", help="Scan without what each verdict cites, to see it fall.")
+    ] = False,
+) -> None:
+    """Judge a scan by the truth of a labelled world."""
+    if every > 1 and not timeline:
+        raise InputError("--every: says how often --timeline scans; give both")
+
+    from stillwatch.evaluate import evaluate as judge
+    from stillwatch.evaluate import print_evaluation, write_json, write_page
+
+    with _Shown() as shown:
+        figures = judge(
+            world, folder, _settings(), every=every if timeline else None, cited=delete_cited, progress=shown
+        )
+    print_evaluation(figures, out_console)
+    if json is not None:
+        write_json(figures, json)
+    if page is not None:
+        write_page(figures, page)
+        out_console.print(f"Page: {page}", markup=False, soft_wrap=True)
 
 
 @app.command()
