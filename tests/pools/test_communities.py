@@ -18,7 +18,11 @@ def world(engine, cards, exits, accounts=400):
     engine.register("parties", pa.table({"account_no": range(accounts)}))
     card = {a: name for name, holders in cards.items() for a in holders}
     paid = [card.get(a, f"own{a}") for a in range(accounts)]
-    engine.register("known_accounts", pa.table({"account_no": list(range(accounts)), "payment_fingerprint": paid}))
+    no_programme = pa.nulls(accounts, pa.string())
+    engine.register(
+        "known_accounts",
+        pa.table({"account_no": list(range(accounts)), "payment_fingerprint": paid, "programme": no_programme}),
+    )
     places = [(a, ip) for ip, users in exits.items() for a in users] + [(a, f"home{a}") for a in range(accounts)]
     engine.register(
         "traffic",

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from stillwatch.evidence import kinds
-from stillwatch.evidence.weigh import Observation, Weighed
+from stillwatch.evidence.weigh import Held, Observation, Weighed
 from stillwatch.pools import FOR_A_PERSON, Business, hands, membership, merged
 
+OUTSIDERS = 200
 EXIT = next(k for k in kinds() if k.name == "shared_exit")
 
 
@@ -21,7 +22,7 @@ def group(shared, size, rate=0.05):
         accounts += holders
         values += [value] * len(holders)
     made = Weighed(np.arange(size), [Observation(EXIT, 10.0, {})], {"shared_exit": flags}, {"shared_exit": rate})
-    made.edges["shared_exit"] = (np.array(accounts, np.int64), np.array(values, np.int64))
+    made.held["shared_exit"] = Held(np.array(accounts, np.int64), np.array(values, np.int64), size + OUTSIDERS)
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stillwatch.campaigns import RIVALS
-from stillwatch.campaigns.roles import THEFT_BITS
+from stillwatch.campaigns.theft import KEYS_CAP, NO_LIFE_BEFORE_BITS, THEFT_PRIOR_BITS
 from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
 from stillwatch.evidence.kind import CONCENTRATION, TRAIT_OUTSIDERS, VIEW_CAP, Example, linkage
 from tools.reference.markdown import NONE, bullets, code, sentence, table
@@ -37,8 +37,10 @@ evidence of `membership`: how much oftener the pool's accounts are hit by it tha
 
 ### stolen_key
 
-Evidence against `holder_takes_part`, worth {-THEFT_BITS:+g} bits (a convention): the account has business of its own
-that came first, and the job's exchanges come from blocks of addresses that this business does not use. ATLAS technique:
+Evidence against `holder_takes_part`: whether the job and the rest of what the account sends come from one distribution
+of places and keys or from two (a Bayes factor of Dirichlet-multinomials over days seen at each). Places count for up to
+{VIEW_CAP:g} bits, keys for {KEYS_CAP:g}; beforehand {-THEFT_PRIOR_BITS:g} bits speak for taking part, and
+{-NO_LIFE_BEFORE_BITS:g} more where the account did not live before the job. ATLAS technique:
 [AML.T0012]({ATLAS}AML.T0012). What else could cause it: a holder who rents a second place to work from.
 
 """

@@ -35,6 +35,7 @@ RIVALS: dict[Claim, tuple[RivalKind, ...]] = {
         RivalKind("application", "a product that serves its own users", -1.0),
         RivalKind("evaluation", "a test suite or benchmark", 0.0),
         RivalKind("reseller", "an intermediary whose customers send all sorts of things", 1.0),
+        RivalKind("evader", "a person or a team that evades limits for ordinary use", -1.0),
     ),
     "unsanctioned": (
         RivalKind("contract", "use that was agreed", 2.0),

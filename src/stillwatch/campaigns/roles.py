@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Literal
 
 import pyarrow as pa
 
 from stillwatch.campaigns.search import LIKELY, Candidate
+from stillwatch.campaigns.theft import AGED_US, HEAD_START_US, Sightings, theft_bits
 from stillwatch.engine import DuckDB
 
-# What the holder of a stolen key looks like: business of its own, before the theft or in an account older than it, at
-# places that the theft does not use. Five exchanges are the fewest that show a habit; a day is the least that shows
-# that it came first; an account of thirty days was not made for the job (the disclosed pools' accounts lived for days
-# to weeks).
-OWN_BUSINESS = 5
-HEAD_START_US = 86_400_000_000
-AGED_US = 30 * 86_400_000_000
-# A block of addresses is an account's home where a fifth or more of what it sends from there is not the job (an exit
-# has a few exchanges of the job that were not recognised) and where fewer than one in twenty of the campaign's other
-# accounts run the job (more is one of the pool's exits). Of the job four in five exchanges come from elsewhere; of the
-# holder's own every second comes from home (the rest leaves room for exchanges of the job that were not recognised). A
-# pool that relays customers sends both through the same exits.
-HOME, EXIT = 4, 20
-JOB_ELSEWHERE, OWN_AT_HOME = 0.8, 0.5
-# A pool that relays customers sends them through the exits of its jobs; that a holder's and the job's networks do not
-# meet at all is thus 2^6 to one for theft: a convention, reported with the finding.
-THEFT_BITS = 6.0
+
+def _sql(name: str) -> str:
+    return (files(__package__ or "stillwatch.campaigns") / f"{name}.sql").read_text("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One account's part in one campaign. Times in microseconds since 1970 UTC; probability that the holder takes
-    part; keys as (key, exchanges of the job)."""
+    """One account's part in one campaign.
+
+    Times in microseconds since 1970 UTC; probability that the holder takes part; keys as (key, exchanges of the job).
+    theft_bits: log2 odds that the key was stolen. at_home: how many of the exchanges come from places where the
+    account's own business is seen on more days than the job.
+    """
 
     account_no: int
     role: Literal["member", "victim"]
@@ -42,8 +35,13 @@ class Member:
     first_us: int
     last_us: int
     keys: tuple[tuple[str, int], ...]
-    places_shared: int
-    theft: bool
+    theft_bits: float
+    at_home: int
+
+    @property
+    def stolen(self) -> bool:
+        """Whether theft is likelier than that the holder takes part."""
+        return self.theft_bits > 0
 
 
 def take_traffic(engine: DuckDB, campaigns: list[Candidate], workload_of: list[dict[int, int]]) -> None:
@@ -77,69 +75,41 @@ def take_traffic(engine: DuckDB, campaigns: list[Candidate], workload_of: list[d
     )
 
 
-_PARTS = f"""
-WITH every AS (
-  SELECT m.campaign_no, m.account_no, t.time_us, t.block, CASE WHEN c.exchange_no IS NULL THEN 0 ELSE 1 END AS job
-  FROM campaign_members AS m JOIN traffic AS t ON t.account_no = m.account_no
-  LEFT JOIN campaign_traffic AS c ON c.campaign_no = m.campaign_no AND c.exchange_no = t.exchange_no
-  LEFT JOIN (SELECT DISTINCT exchange_no FROM campaign_traffic) AS x ON x.exchange_no = t.exchange_no
-  WHERE c.exchange_no IS NOT NULL OR x.exchange_no IS NULL
-), blocks AS (
-  SELECT campaign_no, account_no, block, CAST(sum(job) AS BIGINT) AS job, CAST(sum(1 - job) AS BIGINT) AS own,
-    min(time_us) AS first_us, min(CASE WHEN job = 1 THEN time_us END) AS job_first_us
-  FROM every WHERE block IS NOT NULL GROUP BY campaign_no, account_no, block
-), users AS (
-  SELECT campaign_no, block, count(*) AS users FROM blocks WHERE job > 0 GROUP BY campaign_no, block
-), sizes AS (
-  SELECT campaign_no, count(*) AS accounts FROM campaign_members GROUP BY campaign_no
-), places AS (
-  SELECT b.campaign_no, b.account_no, b.job, b.own, b.first_us, b.job_first_us,
-    CASE
-      WHEN b.own > 0 AND {HOME} * b.own >= b.job
-        AND {EXIT} * (coalesce(u.users, 0) - CASE WHEN b.job > 0 THEN 1 ELSE 0 END) < z.accounts THEN 1
-      ELSE 0
-    END AS is_home
-  FROM blocks AS b
-  JOIN sizes AS z ON z.campaign_no = b.campaign_no
-  LEFT JOIN users AS u ON u.campaign_no = b.campaign_no AND u.block = b.block
-), homes AS (
-  SELECT campaign_no, account_no, CAST(sum(job) AS BIGINT) AS job_placed, CAST(sum(own) AS BIGINT) AS own_placed,
-    CAST(sum(job * (1 - is_home)) AS BIGINT) AS job_away, CAST(sum(own * is_home) AS BIGINT) AS own_home,
-    min(CASE WHEN is_home = 0 THEN job_first_us END) AS away_first_us,
-    min(CASE WHEN is_home = 1 THEN first_us END) AS home_first_us
-  FROM places GROUP BY campaign_no, account_no
-), spans AS (
-  SELECT campaign_no, account_no, CAST(sum(job) AS BIGINT) AS exchanges, CAST(sum(1 - job) AS BIGINT) AS other,
-    min(CASE WHEN job = 1 THEN time_us END) AS first_us, max(CASE WHEN job = 1 THEN time_us END) AS last_us
-  FROM every GROUP BY campaign_no, account_no
-)
-SELECT s.campaign_no, s.account_no, s.exchanges, s.other, s.first_us, s.last_us, h.away_first_us, h.home_first_us,
-  coalesce(h.job_placed, 0) AS job_placed, coalesce(h.own_placed, 0) AS own_placed,
-  coalesce(h.job_away, 0) AS job_away, coalesce(h.own_home, 0) AS own_home, m.probability_ppm,
-  k.created_hour * 3600000000 AS created_us
-FROM spans AS s
-JOIN campaign_members AS m ON m.campaign_no = s.campaign_no AND m.account_no = s.account_no
-LEFT JOIN homes AS h ON h.campaign_no = s.campaign_no AND h.account_no = s.account_no
-LEFT JOIN known_accounts AS k ON k.account_no = s.account_no
-WHERE s.exchanges > 0
-ORDER BY s.campaign_no, s.account_no
-"""
+@dataclass(slots=True)
+class _Seen:
+    """Days and exchanges of the job and of own business, place by place (or key by key), of one account."""
+
+    job_days: list[int] = field(default_factory=list)
+    own_days: list[int] = field(default_factory=list)
+    job: list[int] = field(default_factory=list)
+
+    def sightings(self) -> Sightings:
+        return Sightings(self.job_days, self.own_days)
+
+    def at_home(self) -> int:
+        rows = zip(self.job, self.job_days, self.own_days, strict=True)
+        return sum(n for n, job, own in rows if own > job)
 
 
-def _stolen(row: dict[str, int | None]) -> bool:
-    """Whether the job came from elsewhere into an account that has business of its own at home."""
-    away, home, created = row["away_first_us"], row["home_first_us"], row["created_us"]
-    if away is None or home is None:
+def _seen(engine: DuckDB, seen_sql: str) -> dict[tuple[int, int], _Seen]:
+    found: dict[tuple[int, int], _Seen] = defaultdict(_Seen)
+    for row in engine.query(_sql("sightings").format(seen=seen_sql)).to_pylist():
+        seen = found[row["campaign_no"], row["account_no"]]
+        seen.job_days.append(row["job_days"])
+        seen.own_days.append(row["own_days"])
+        seen.job.append(row["job"])
+    return found
+
+
+_KEYS = "SELECT campaign_no, account_no, day, job, key_id AS value FROM member_traffic"
+
+
+def _lived_before(row: dict[str, int | None]) -> bool:
+    """Whether the account had business of its own, or an age, before the job came."""
+    first, own, created = row["first_us"], row["own_first_us"], row["created_us"]
+    if first is None:
         return False
-    counted = {k: v or 0 for k, v in row.items()}
-    came_first = home + HEAD_START_US <= away
-    aged = created is not None and created + AGED_US <= away
-    return (
-        (came_first or aged)
-        and counted["own_home"] >= OWN_BUSINESS
-        and counted["own_home"] >= OWN_AT_HOME * counted["own_placed"]
-        and counted["job_away"] >= max(2.0, JOB_ELSEWHERE * counted["job_placed"])
-    )
+    return (own is not None and own + HEAD_START_US <= first) or (created is not None and created + AGED_US <= first)
 
 
 def members(engine: DuckDB) -> dict[int, list[Member]]:
@@ -150,25 +120,25 @@ def members(engine: DuckDB) -> dict[int, list[Member]]:
         "GROUP BY campaign_no, account_no, key_id ORDER BY campaign_no, account_no, exchanges DESC, key_id"
     ).to_pylist():
         keys.setdefault((row["campaign_no"], row["account_no"]), []).append((row["key_id"], row["exchanges"]))
+    engine.create("member_traffic", _sql("member_traffic"))
+    by_place, by_key = _seen(engine, _sql("places")), _seen(engine, _KEYS)
     found: dict[int, list[Member]] = {}
-    for row in engine.query(_PARTS).to_pylist():
-        theft = _stolen(row)
-        probability = row["probability_ppm"] / 1e6
-        if theft:
-            odds = probability / max(1e-9, 1 - probability) * 2.0**-THEFT_BITS
-            probability = odds / (1 + odds)
+    for row in engine.query(_sql("parts")).to_pylist():
+        at = (row["campaign_no"], row["account_no"])
+        bits = theft_bits(by_place[at].sightings(), by_key[at].sightings(), _lived_before(row))
+        probability = row["probability_ppm"] / 1e6 / (1.0 + 2.0**bits)
         found.setdefault(row["campaign_no"], []).append(
             Member(
                 row["account_no"],
-                "victim" if theft and probability < LIKELY else "member",
+                "victim" if bits > 0 and probability < LIKELY else "member",
                 probability,
                 row["exchanges"],
                 row["other"],
                 row["first_us"],
                 row["last_us"],
-                tuple(keys.get((row["campaign_no"], row["account_no"]), [])),
-                row["job_placed"] - row["job_away"],
-                theft,
+                tuple(keys.get(at, [])),
+                bits,
+                by_place[at].at_home(),
             )
         )
     for several in found.values():

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from stillwatch.campaigns.judgement import RIVALS, Judgement, judge
 from stillwatch.engine import DuckDB
 from stillwatch.evidence.kind import VIEW_CAP, linkage
-from stillwatch.evidence.weigh import Weighed, weigh
+from stillwatch.evidence.weigh import Weighed, clusters, weigh
 from stillwatch.pools import Business, communities, hands, membership, merged, with_their_jobs
 from stillwatch.workloads import Jobs
 
@@ -21,6 +21,9 @@ from stillwatch.workloads import Jobs
 LIKELY = 0.5
 # Below one in ten a group is cleared; between that and likely it is left open, with what would decide it.
 CLEARED = 0.1
+# How often groups are merged into pools and asked for their members: what a large pool swept up by mistake and left
+# again is asked once more by itself.
+TURNS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ class _Sends:
     everything: npt.NDArray[np.int64]
     owner: npt.NDArray[np.int64]
 
-    def membership(self, group: Weighed, jobs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def membership(
+        self, group: Weighed, jobs: npt.NDArray[np.int64], known: npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.float64]:
         account = self.sent["account_no"].to_numpy()
         job = self.sent["job"].to_numpy()
         # `sent` is in the order of its jobs, so each job's rows are one slice.
@@ -86,7 +91,7 @@ class _Sends:
             np.isin(group.members, self.contracted),
             self.owner[group.members],
         )
-        return membership(group, business)
+        return membership(group, business, known)
 
 
 def _sends(engine: DuckDB, sent: pa.Table) -> _Sends:
@@ -131,58 +136,62 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     for accounts, chance in _common_jobs(communities(engine, silent), jobs.sent, len(sends.everything)):
         controlled.append(accounts)
         sure.append(chance)
-    pools = merged(controlled)
-    wide = with_their_jobs([accounts for accounts, _ in pools], jobs.sent)
-    run: list[npt.NDArray[np.int64]] = []
-    how_likely: list[dict[int, float]] = []
-    origin: list[int] = []
-    for number, weighed in _weigh(engine, wide.accounts, wide.jobs, silent).items():
-        r = sends.membership(weighed, _jobs_of(wide.jobs, number))
-        if (r >= LIKELY).sum() >= 2:
-            run.append(weighed.members[r >= LIKELY])
+    run, how_likely, own_of, ceilings = [], [], [], []
+    waiting = list(range(len(controlled)))
+    for _ in range(TURNS):
+        pools = merged([controlled[n] for n in waiting])
+        wide = with_their_jobs([accounts for accounts, _ in pools], jobs.sent)
+        kept: set[int] = set()
+        for number, weighed in _weigh(engine, wide.accounts, wide.jobs, silent).items():
+            known, of = pools[number]
+            own = _jobs_of(wide.jobs, number)
+            r = sends.membership(weighed, own, known)
+            accounts = weighed.members[r >= LIKELY]
+            of = [waiting[n] for n in of]
+            stayed = [n for n in of if 2 * np.isin(controlled[n], accounts).sum() >= len(controlled[n])]
+            if len(accounts) < 2 or not stayed:
+                continue
+            kept |= set(stayed)
+            run.append(accounts)
             how_likely.append(dict(zip(weighed.members.tolist(), r.tolist(), strict=True)))
-            origin.append(number)
+            own_of.append(own)
+            ceilings.append(max(sure[n] for n in stayed))
+        # A group that its pool left behind may be a pool by itself, or with others that were left.
+        left = [n for n in waiting if n not in kept]
+        if not kept or not left:
+            break
+        waiting = left
     # With all their jobs, pools may turn out to be one: they are merged once more.
     final = merged(run)
-    own_jobs = _of_groups(
-        [np.unique(np.concatenate([_jobs_of(wide.jobs, origin[n]) for n in of])) for _, of in final], "job"
-    )
+    own_jobs = _of_groups([np.unique(np.concatenate([own_of[n] for n in of])) for _, of in final], "job")
     judged = []
     for number, weighed in _weigh(engine, _of_groups([p for p, _ in final], "account_no"), own_jobs, silent).items():
         of = final[number][1]
-        ceiling = max(sure[g] for n in of for g in pools[origin[n]][1])
+        ceiling = max(ceilings[n] for n in of)
         r = np.array([max(how_likely[n].get(m, 0.0) for n in of) for m in weighed.members.tolist()])
         judged.append(Candidate(weighed, judge(weighed, ceiling), r, tuple(_jobs_of(own_jobs, number).tolist())))
     return judged + _left(first, judged)
 
 
 def _left(first: list[Candidate], judged: list[Candidate]) -> list[Candidate]:
-    """The groups of the first test that no pool stands for.
-
-    A group that was judged a campaign by itself stays one where no pool took half of its accounts; of the rest those
-    stay that did not look like one hand, since the others live on in their pools.
-    """
+    """The groups of the first test that no pool stands for and that did not look like one hand: what was cleared."""
     taken = {job for candidate in judged for job in candidate.jobs}
-    accused = [c.weighed.members[c.probabilities >= LIKELY] for c in judged if c.verdict == "campaign"]
-    left = []
-    for group in sorted(first, key=lambda c: (-len(c.weighed.members), c.jobs)):
-        if group.verdict == "campaign":
-            members = group.weighed.members[group.probabilities >= LIKELY]
-            if all(2 * np.isin(members, others).sum() < len(members) for others in accused):
-                accused.append(members)
-                left.append(group)
-        elif group.judgement.factors[0].probability < LIKELY and not set(group.jobs) <= taken:
-            left.append(group)
-    return left
+    return [
+        group
+        for group in sorted(first, key=lambda c: (-len(c.weighed.members), c.jobs))
+        if group.judgement.factors[0].probability < LIKELY and not set(group.jobs) <= taken
+    ]
 
 
 def _common_jobs(
     joined: list[npt.NDArray[np.int64]], sent: pa.Table, accounts: int
 ) -> list[tuple[npt.NDArray[np.int64], float]]:
-    """Of accounts that links join, those that run a job in common, and how likely that makes one hand.
+    """Of accounts that links join, those that run jobs in common, and how likely that makes one hand.
 
-    The links chose these accounts, so they cannot speak for them again; what they do was not asked yet. Do more of them
-    run one job than of all others? Jobs beyond the first one looked at are paid for (Bonferroni).
+    The links chose these accounts, so they cannot speak for them again; what they do was not asked yet. Asked in two
+    ways, of which the better counts, since one hand may run one public job or many wordings of its own: do more of them
+    run one job than of all others (jobs beyond the first one looked at are paid for, Bonferroni)? And are more of them
+    hit than others are, where an account is hit if of the others who run one of its jobs half are of the community?
     """
     job, account = sent["job"].to_numpy(), sent["account_no"].to_numpy()
     runners = np.bincount(job) if len(job) else np.zeros(0, np.int64)
@@ -190,18 +199,23 @@ def _common_jobs(
     found = []
     for members in joined:
         inside = np.isin(account, members)
-        jobs, count = np.unique(job[inside], return_counts=True)
-        common = jobs[count > 1]
+        theirs = np.bincount(job[inside], minlength=len(runners))
+        common = np.flatnonzero(theirs > 1)
         if not len(common):
             continue
-        bits = [
-            linkage(int(n) - 1, len(members) - 1, int(runners[j] - n), accounts - len(members))
-            for j, n in zip(common, count[count > 1], strict=True)
-        ]
-        best = min(VIEW_CAP, max(bits)) - np.log2(len(common)) + prior
+        chances, outsiders = len(members) - 1, accounts - len(members)
+        one = max(linkage(int(theirs[j]) - 1, chances, int(runners[j] - theirs[j]), outsiders) for j in common)
+        others_in = theirs[job] - inside
+        hit = (others_in > 0) & (2 * others_in >= runners[job] - 1)
+        joins = 0
+        if (hit & inside).any():
+            run, label = clusters(account[hit & inside], job[hit & inside])
+            joins = len(run) - len(np.unique(label))
+        many = linkage(joins, chances, len(np.unique(account[hit & ~inside])), outsiders)
+        best = min(VIEW_CAP, max(one - np.log2(len(common)), many)) + prior
         if best >= 0:
-            run = np.unique(account[inside & np.isin(job, common)])
-            found.append((run, float(1.0 / (1.0 + 2.0**-best))))
+            accounts_of = np.unique(account[inside & np.isin(job, common)])
+            found.append((accounts_of, float(1.0 / (1.0 + 2.0**-best))))
     return found
 
 

@@ -11,7 +11,7 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """
     if counts["asking"] == 0:
         return None
-    return {"application": 1.5}
+    return {"application": 1.5, "evader": 1.5}
 
 
 KIND = Conduct(

@@ -11,14 +11,15 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     Of the payloads that at least two accounts could have sent, how many did more than one send? Under a common list
     that everybody works through, most (taken as uniform over 0.5 to 1); under a divided list hardly any (Beta(1, 19),
     5% repeats). The likelihood ratio of the two, held within six bits since the rates are conventions and not measured.
-    Unrelated users with data of their own repeat as little: against them this says nothing when low.
+    Unrelated users with data of their own repeat as little: against them this says nothing when low. Of classes and
+    workshops about half (a convention) let everybody bring data of their own: against them it is worth one bit.
     """
     prompts, repeated = counts["prompts"], counts["repeated"]
     if prompts < 20:
         return None
     share = repeated / prompts
     if share < 0.05:
-        return {"cohort_event": 3.0, "evaluation": 3.0}
+        return {"cohort_event": 1.0, "evaluation": 3.0}
     if share > 0.3:
         return {"*": -3.0, "cohort_event": -6.0, "evaluation": -6.0}
     return {}

@@ -75,10 +75,15 @@ class Dossier:
 
 @dataclass(frozen=True, slots=True)
 class Link(Dossier):
-    """Members share values with each other: `sql` gives account_no, value."""
+    """Members share values with each other: `sql` gives account_no, value.
+
+    kin: whether the accounts that hold one value are commonly a household, a team or a firm, who come to a tool
+    together. Then members are expected to share values with each other as often as accounts do anywhere.
+    """
 
     sql: str
     examples: tuple[Example, ...] = ()
+    kin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

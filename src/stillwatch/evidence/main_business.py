@@ -9,9 +9,11 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """A reseller's accounts carry everybody's jobs; an account made for one job carries it. Pools that hide a job among
     relayed customers carry less of it, so that a low share weighs little.
 
-    Linear from one bit against a reseller (none) to four for (all).
+    Linear from one bit against a reseller (none) to four for (all). The same against somebody who evades limits for
+    ordinary use, which does not repeat one instruction.
     """
-    return {"reseller": 5.0 * counts["job"] / max(1, counts["everything"]) - 1.0}
+    bits = 5.0 * counts["job"] / max(1, counts["everything"]) - 1.0
+    return {"reseller": bits, "evader": bits}
 
 
 KIND = Conduct(

@@ -14,7 +14,7 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     if counts["exchanges"] < 20:
         return None
     share = counts["single"] / counts["exchanges"]
-    return {"application": 2.0 * share - 1.0, "cohort_event": 2.0 * share - 1.0}
+    return {"application": 2.0 * share - 1.0, "evader": 2.0 * share - 1.0}
 
 
 KIND = Conduct(

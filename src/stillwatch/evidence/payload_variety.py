@@ -13,7 +13,7 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     if counts["exchanges"] < 20:
         return None
     share = counts["prompts"] / counts["exchanges"]
-    return {"evaluation": 8.0 * (share - 0.5), "cohort_event": 4.0 * (share - 0.5)}
+    return {"evaluation": 8.0 * (share - 0.5)}
 
 
 KIND = Conduct(

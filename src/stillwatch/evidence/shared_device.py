@@ -15,6 +15,7 @@ KIND = Link(
     sql="""
     SELECT account_no, device_fingerprint AS value FROM known_accounts WHERE device_fingerprint IS NOT NULL
     """,
+    kin=True,
     examples=(
         Example({"joined": 9, "chances": 19, "outsiders_hit": 2, "outsiders": 2000}, least=9),
         Example({"joined": 0, "chances": 19, "outsiders_hit": 1, "outsiders": 2000}, most=0),

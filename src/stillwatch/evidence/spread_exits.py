@@ -9,12 +9,20 @@ from stillwatch.evidence.kind import Conduct, Example
 def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """A class, an office or a company shares one place; a proxy pool shares exits in many networks.
 
-    Every further network halves the belief in one place: one bit for every doubling, six at most.
+    Every further network halves the belief in one place: two bits for every doubling, eight at most. An application, or a
+    person who evades limits, calls from where it runs, which needs no exits; so many networks speak against these too,
+    a bit and a half for every doubling over four, three at most; fewer speak for them in like measure. Conventions.
     """
     if counts["networks"] < 1:
         return None
-    bits = min(6.0, 2.0 * math.log2(counts["networks"]))
-    return {"cohort_event": bits, "one_organisation": min(3.0, bits)}
+    doublings = math.log2(counts["networks"])
+    elsewhere = min(3.0, 1.5 * (doublings - 2.0))
+    return {
+        "cohort_event": min(8.0, 2.0 * doublings),
+        "one_organisation": min(3.0, 2.0 * doublings),
+        "application": elsewhere,
+        "evader": elsewhere,
+    }
 
 
 KIND = Conduct(

@@ -9,14 +9,17 @@ from stillwatch.evidence.kind import Conduct, Example
 def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """An application needs one account; the same job over many that hide a common owner is how limits are evaded.
 
-    One bit for every doubling of the accounts, four at most (16 accounts); three against where one organisation is
-    declared by most of them. Accounts count as the inverse of Simpson's index of who sends how much, so that a job
-    which one account runs and others touch is not spread.
+    One bit for every doubling of the accounts, three at most (8 accounts); three against where one organisation is
+    declared by most of them. Nothing is hidden, and nothing said, where two in three show one common origin: one
+    card, device, telephone, mail address or place. Accounts count as the inverse of Simpson's index of who sends how
+    much, so that a job which one account runs and others touch is not spread.
     """
     if counts["owned"] >= 0.5 * counts["accounts"]:
         return {"application": -3.0}
+    if 3 * counts["one_origin"] >= 2 * counts["accounts"]:
+        return {"application": 0.0}
     effective = counts["exchanges"] ** 2 / max(1, counts["squares"])
-    return {"application": min(4.0, math.log2(max(1.0, effective)))}
+    return {"application": min(3.0, math.log2(max(1.0, effective)))}
 
 
 KIND = Conduct(
@@ -28,10 +31,11 @@ KIND = Conduct(
     benign_causes=("unrelated users of one tool", "accounts of a company that never filled in its organisation"),
     explained_by=frozenset(),
     needs=("time",),
-    statement="the job runs through {accounts} accounts; the commonest declared organisation has {owned} of them",
+    statement="the job runs through {accounts} accounts; the commonest declared organisation has {owned} of them, and "
+    "{one_origin} show one common origin",
     sql="""
     SELECT g.group_no, max(g.accounts) AS accounts, max(g.exchanges) AS exchanges, max(g.squares) AS squares,
-      coalesce(max(o.owned), 0) AS owned
+      coalesce(max(o.owned), 0) AS owned, coalesce(max(v.holders), 0) AS one_origin
     FROM (
       SELECT group_no, count(*) AS accounts, CAST(sum(sent) AS BIGINT) AS exchanges,
         CAST(sum(sent * sent) AS BIGINT) AS squares
@@ -50,11 +54,29 @@ KIND = Conduct(
       WHERE k.organization_id IS NOT NULL
       GROUP BY c.group_no, k.organization_id
     ) AS o ON o.group_no = g.group_no
+    LEFT JOIN (
+      SELECT c.group_no, w.what, w.value, count(DISTINCT c.account_no) AS holders
+      FROM candidates AS c
+      JOIN (
+        SELECT account_no, 'card' AS what, payment_fingerprint AS value FROM known_accounts
+        UNION ALL
+        SELECT account_no, 'device' AS what, device_fingerprint AS value FROM known_accounts
+        UNION ALL
+        SELECT account_no, 'telephone' AS what, phone_hash AS value FROM known_accounts
+        UNION ALL
+        SELECT account_no, 'mail' AS what, email_hash AS value FROM known_accounts
+        UNION ALL
+        SELECT DISTINCT account_no, 'place' AS what, block AS value FROM traffic
+      ) AS w ON w.account_no = c.account_no
+      WHERE w.value IS NOT NULL
+      GROUP BY c.group_no, w.what, w.value
+    ) AS v ON v.group_no = g.group_no
     GROUP BY g.group_no
     """,
     weigh=weigh,
     examples=(
-        Example({"accounts": 40, "owned": 0, "exchanges": 4000, "squares": 400_000}, least=4),
-        Example({"accounts": 40, "owned": 40, "exchanges": 4000, "squares": 400_000}, most=-3),
+        Example({"accounts": 40, "owned": 0, "exchanges": 4000, "squares": 400_000, "one_origin": 39}, most=0),
+        Example({"accounts": 40, "owned": 0, "exchanges": 4000, "squares": 400_000, "one_origin": 6}, least=3),
+        Example({"accounts": 40, "owned": 40, "exchanges": 4000, "squares": 400_000, "one_origin": 0}, most=-3),
     ),
 )

@@ -44,20 +44,37 @@ class Observation:
         return min(self.bits, 0.0) if rival in self.kind.explained_by else self.bits
 
 
+# How much commoner a value must be among those whom a hand runs than elsewhere before it joins an account to them: a
+# bit. What is less telling would be outweighed by the many values that most accounts hold.
+JOINING_LIFT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Who holds the values of one kind of link that a group's members hold, members and outsiders alike.
+
+    account, value: aligned, one row an account and value; values that are too popular to join anybody are left out.
+    known: how many accounts have any value of the kind.
+    """
+
+    account: Integers
+    value: Integers
+    known: int
+
+
 @dataclass(slots=True)
 class Weighed:
     """All that was seen of one group: observations, and which members each link or trait hit.
 
     members: account numbers, ascending. hits[kind]: int8 aligned with members: 1 hit, 0 not, -1 no data.
-    rates[kind]: the outsiders' rate of being hit. edges[kind]: accounts and values that at least two members hold,
-    aligned, one row an account and value.
+    rates[kind]: the outsiders' rate of being hit. held[kind]: who holds the values of a link.
     """
 
     members: Integers
     observations: list[Observation] = field(default_factory=list)
     hits: dict[str, npt.NDArray[np.int8]] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
-    edges: dict[str, tuple[Integers, Integers]] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
 
 
 def clusters(accounts: Integers, values: Integers) -> tuple[Integers, Integers]:
@@ -93,6 +110,18 @@ def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed]) -> None:
         "ORDER BY c.group_no, c.account_no, value"
     )
     by_group, account, value = (shared[c].to_numpy() for c in ("group_no", "account_no", "value"))
+    holders = engine.query(
+        "SELECT h.group_no, l.account_no, dense_rank() OVER (ORDER BY h.value) AS value FROM ("
+        "  SELECT h.group_no, h.value FROM held AS h"
+        "  JOIN (SELECT value, count(*) AS everywhere FROM link GROUP BY value) AS e ON e.value = h.value"
+        # The value could join somebody only if it were commoner among two members and more than elsewhere.
+        f"  WHERE e.everywhere > 1 AND h.members * {len(known) + 1} >= "
+        f"    {JOINING_LIFT} * (2 * (e.everywhere - h.members) - 1)"
+        ") AS h JOIN link AS l ON l.value = h.value ORDER BY h.group_no, l.account_no, value"
+    )
+    of_group, holder, held = (holders[c].to_numpy() for c in ("group_no", "account_no", "value"))
+    kin = _kin_rate(engine, len(known)) if kind.kin else 0.0
+    by_region = _region_rates(engine)
     everyone = np.fromiter(known, np.int64)
     for number, group in groups.items():
         at = slice(*np.searchsorted(by_group, [number, number + 1]))
@@ -103,8 +132,59 @@ def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed]) -> None:
             continue
         flags = np.where(np.isin(group.members, hit), 1, np.where(data, 0, -1)).astype(np.int8)
         joined = len(hit) - len(np.unique(clusters(account[at], value[at])[1]))
-        group.edges[kind.name] = (account[at], value[at])
-        _observe(group, kind, flags, (joined, int(data.sum()) - 1), (outsiders_hit.get(number, 0), outsiders))
+        at = slice(*np.searchsorted(of_group, [number, number + 1]))
+        group.held[kind.name] = Held(holder[at], held[at], len(known))
+        outside = outsiders_hit.get(number, 0)
+        expected = max(outside, round(max(kin, by_region.get(number, 0.0)) * outsiders))
+        _observe(group, kind, flags, (joined, int(data.sum()) - 1), (outside, outsiders, expected))
+
+
+# Accounts of a region that count as much as the rest of the world does for the region's own rate: with fewer, hardly
+# anything is known of the region.
+REGION_WEIGHT = 4.0
+
+
+def _region_rates(engine: DuckDB) -> dict[int, float]:
+    """For each group the rate at which outsiders of its members' own countries are hit.
+
+    People of one country share a language, and with it turns of phrase, and a carrier's addresses; so members are held
+    against their like (a null stratified by region). The engine holds `link`, `held` and `candidates`.
+    """
+    rows = engine.query(
+        "SELECT s.group_no, s.country, s.members, s.everybody, coalesce(o.hit, 0) AS hit FROM ("
+        "  SELECT c.group_no, k.country, count(*) AS members, max(n.accounts) AS everybody FROM candidates AS c"
+        "  JOIN known_accounts AS k ON k.account_no = c.account_no"
+        "  JOIN (SELECT country, count(*) AS accounts FROM known_accounts"
+        "    WHERE account_no IN (SELECT account_no FROM link) GROUP BY country) AS n ON n.country = k.country"
+        "  WHERE c.account_no IN (SELECT account_no FROM link) GROUP BY c.group_no, k.country"
+        ") AS s LEFT JOIN ("
+        "  SELECT h.group_no, k.country, count(DISTINCT l.account_no) AS hit FROM held AS h"
+        "  JOIN link AS l ON l.value = h.value JOIN known_accounts AS k ON k.account_no = l.account_no"
+        "  LEFT JOIN candidates AS c ON c.group_no = h.group_no AND c.account_no = l.account_no"
+        "  WHERE c.account_no IS NULL GROUP BY h.group_no, k.country"
+        ") AS o ON o.group_no = s.group_no AND o.country = s.country ORDER BY s.group_no, s.country"
+    )
+    number, members, everybody, hit = (rows[c].to_numpy() for c in ("group_no", "members", "everybody", "hit"))
+    rates = {}
+    for group in np.unique(number):
+        at = number == group
+        outsiders = everybody[at] - members[at]
+        overall = hit[at].sum() / max(1, outsiders.sum())
+        by_country = (hit[at] + REGION_WEIGHT * overall) / (outsiders + REGION_WEIGHT)
+        rates[int(group)] = float((by_country * members[at]).sum() / members[at].sum())
+    return rates
+
+
+def _kin_rate(engine: DuckDB, known: int) -> float:
+    """Of all accounts with a value of the link, the share that joins another one, a first of each cluster left out."""
+    several = engine.query(
+        "SELECT l.account_no, dense_rank() OVER (ORDER BY l.value) AS value FROM link AS l "
+        "JOIN (SELECT value FROM link GROUP BY value HAVING count(*) > 1) AS s ON s.value = l.value"
+    )
+    if several.num_rows == 0:
+        return 0.0
+    accounts, label = clusters(several["account_no"].to_numpy(), several["value"].to_numpy())
+    return (len(accounts) - len(np.unique(label))) / known
 
 
 def _traits(engine: DuckDB, kind: Trait, groups: dict[int, Weighed]) -> None:
@@ -124,14 +204,22 @@ def _traits(engine: DuckDB, kind: Trait, groups: dict[int, Weighed]) -> None:
         outsiders = int((~inside).sum())
         # The rate is at most TRAIT_OUTSIDERS by construction; it is taken as no less, since the bar was fitted.
         rated = max(int((hit & ~inside).sum()), int(np.ceil(TRAIT_OUTSIDERS * outsiders)))
-        _observe(group, kind, flags, (int(hit[inside].sum()), int(inside.sum())), (rated, outsiders))
+        _observe(group, kind, flags, (int(hit[inside].sum()), int(inside.sum())), (rated, outsiders, rated))
 
 
 def _observe(
-    group: Weighed, kind: Link | Trait, flags: npt.NDArray[np.int8], inside: tuple[int, int], outside: tuple[int, int]
+    group: Weighed,
+    kind: Link | Trait,
+    flags: npt.NDArray[np.int8],
+    inside: tuple[int, int],
+    outside: tuple[int, int, int],
 ) -> None:
-    """Note what a link or trait says. inside: joined and chances; outside: outsiders hit and how many there are."""
-    (joined, chances), (outsiders_hit, outsiders) = inside, outside
+    """Note what a link or trait says.
+
+    inside: joined and chances; outside: outsiders hit, how many outsiders there are, and how many of so many innocent
+    causes would join.
+    """
+    (joined, chances), (outsiders_hit, outsiders, expected) = inside, outside
     counts = {
         "joined": joined,
         "chances": chances,
@@ -139,10 +227,11 @@ def _observe(
         "members": int((flags >= 0).sum()),
         "outsiders_hit": outsiders_hit,
         "outsiders": outsiders,
+        "expected": expected,
     }
     group.hits[kind.name] = flags
     group.rates[kind.name] = (outsiders_hit + 0.5) / (outsiders + 1.0)
-    group.observations.append(Observation(kind, linkage(joined, chances, outsiders_hit, outsiders), counts))
+    group.observations.append(Observation(kind, linkage(joined, chances, expected, outsiders), counts))
 
 
 def _conduct(engine: DuckDB, kind: Conduct, groups: dict[int, Weighed]) -> None:

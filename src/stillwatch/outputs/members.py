@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillwatch.campaigns.roles import THEFT_BITS, Member
+from stillwatch.campaigns import Member
 from stillwatch.evidence import Link, Trait
 from stillwatch.findings import Evidence
 from stillwatch.findings import Member as MemberPart
@@ -59,10 +59,10 @@ def _theft(group: NamedGroup, member: Member, name: str) -> Evidence:
         claim="holder_takes_part",
         kind="stolen_key",
         view="infrastructure",
-        bits=-THEFT_BITS,
+        bits=-round(member.theft_bits, 3),
         technique="AML.T0012",
-        statement=f"The job began after {member.other} exchanges of the holder's own had begun, and "
-        f"{member.places_shared} of its {member.exchanges} exchanges come from a place that the holder uses",
+        statement=f"The account's {member.other} other exchanges come from places of their own, "
+        f"whence {member.at_home} of the {member.exchanges} exchanges of the job come",
         benign_causes=["a holder who rents a second place to work from"],
     )
 
@@ -71,12 +71,12 @@ def member_part(group: NamedGroup, member: Member, name: str) -> MemberPart:
     """What the account `name` does in the campaign, what it is taken for, and why."""
     linked = linked_by(group, member.account_no)
     evidence = _joins(group, member.account_no, name)
-    if member.theft:
+    if member.stolen:
         evidence.append(_theft(group, member, name))
     joined = ", ".join(k.replace("_", " ") for k in linked[:4])
     reason = f"{member.exchanges} of its {member.exchanges + member.other} exchanges are this job"
     reason += f"; joined to other members by {joined}" if joined else "; nothing but the job joins it to the others"
-    if member.theft:
+    if member.stolen:
         reason = f"{member.exchanges} exchanges of this job came through its keys from places the holder never uses"
     return MemberPart(
         account_id=name,

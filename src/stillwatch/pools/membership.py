@@ -7,13 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.evidence import Kind, Link, Trait
-from stillwatch.evidence.weigh import Integers, Observation, Weighed, clusters
+from stillwatch.evidence import Link, Trait
+from stillwatch.evidence.weigh import JOINING_LIFT, Integers, Observation, Weighed, clusters
 
 Floats = npt.NDArray[np.float64]
+Edges = tuple[Integers, Integers]
 
 # Steps of expectation-maximisation at most, and the change below which it has settled: far below what moves a verdict.
 STEPS, SETTLED = 60, 1e-9
+# Turns of asking whom links join to the hand and whom the hand runs: it settles in two or three.
+ROUNDS = 4
+# A value is the hand's where at least one of its holders is likelier than not run by it.
+LIKELY_HOLDER = 0.5
+# Where the search begins: those already known or linked are nearly sure, the rest nearly not.
+BEFORE = (0.9, 0.1)
 
 
 # An account's exchanges are not independent draws of its jobs: they count as four at most, and content moves membership
@@ -104,51 +111,76 @@ class Business:
         return np.asarray((self._by_member(one * private) >= LEAST_PRIVATE) & main)
 
 
+def _joined(group: Weighed, kind: str, r: Floats, owner: Integers) -> tuple[npt.NDArray[np.int8], float, Edges]:
+    """Whom a link joins to the hand, if the hand runs each member with probability r.
+
+    Gives for each member 1 (joined), 0, or -1 without data; the rate at which outsiders would be joined; and the edges
+    that join (members' rows and values). A value joins an account to the hand where the hand's other accounts hold it
+    `JOINING_LIFT` times as often as all others do; the account itself is left out on both sides, so that members and
+    outsiders are held to one standard. Accounts of one declared owner do not speak for each other: what an
+    organisation openly shares joins it to nobody.
+    """
+    held = group.held[kind]
+    row = np.minimum(np.searchsorted(group.members, held.account), len(group.members) - 1)
+    inside = group.members[row] == held.account
+    weight = np.where(inside, r[row], 0.0)
+    owners = np.where(inside, owner[row], -1 - held.account)
+    pairs, which = np.unique(np.stack([held.value, owners]), axis=1, return_inverse=True)
+    same = np.bincount(which.ravel(), weights=weight, minlength=pairs.shape[1])[which.ravel()]
+    size = int(held.value.max(initial=-1)) + 1
+    hand = np.bincount(held.value, weights=weight, minlength=size)[held.value] - same
+    others = np.bincount(held.value, weights=1 - weight, minlength=size)[held.value] - (1 - weight)
+    data = group.hits[kind] >= 0
+    run = float(r[data].sum())
+    theirs = np.bincount(owner, weights=r * data)
+    of_hand = np.maximum(1.0, run - np.where(inside, theirs[owner[row]], 0.0))
+    lift = (hand / of_hand) / ((others + 0.5) / (held.known - run + 1))
+    joins = (hand >= LIKELY_HOLDER) & (lift >= JOINING_LIFT)
+    flags = np.where(data, 0, -1).astype(np.int8)
+    flags[row[joins & inside]] = 1
+    rate = (len(np.unique(held.account[joins & ~inside])) + 0.5) / (held.known - int(data.sum()) + 1.0)
+    kept = joins & inside
+    return flags, rate, (row[kept], held.value[kept])
+
+
 def hands(group: Weighed) -> list[Integers]:
     """The clusters of two or more accounts that links join, the largest first: each may be a hand of its own.
 
     Only links with positive bits join; of equal clusters the one with the earlier account comes first.
     """
-    told = [o.kind.name for o in group.observations if isinstance(o.kind, Link) and o.bits > 0]
-    edges = [group.edges[name] for name in told]
-    if not sum(len(accounts) for accounts, _ in edges):
+    everyone = np.ones(len(group.members))
+    rows, values, start = [], [], 0
+    for seen in group.observations:
+        if isinstance(seen.kind, Link) and seen.bits > 0:
+            _, _, (row, value) = _joined(group, seen.kind.name, everyone, np.arange(len(group.members)))
+            # Values of different kinds must not meet: each kind's are numbered on from the last one's.
+            rows.append(row)
+            values.append(value + start)
+            start += int(value.max(initial=-1)) + 1
+    if not sum(map(len, rows)):
         return []
-    accounts = np.concatenate([a for a, _ in edges])
-    # Values of different kinds must not meet: each kind's are numbered on from the last one's.
-    start = np.cumsum([0, *(int(v.max(initial=0)) + 1 for _, v in edges)])
-    values = np.concatenate([v + s for (_, v), s in zip(edges, start, strict=False)])
-    joined, label = clusters(accounts, values)
+    joined, label = clusters(group.members[np.concatenate(rows)], np.concatenate(values))
     found = [joined[label == n] for n in np.unique(label)]
     return sorted((c for c in found if len(c) > 1), key=lambda c: (-len(c), tuple(c)))
 
 
-def _joined(group: Weighed, kind: Kind, owner: Integers) -> npt.NDArray[np.int8]:
-    """For each member whether a kind joins it to the hand: 1, 0, or -1 without data.
-
-    A link counts only within the largest cluster of `hands` (who is linked to somebody else is another's), and only to
-    an account of another declared owner: what one organisation openly shares joins it to nobody.
-    """
-    flags = group.hits[kind.name].copy()
-    if not isinstance(kind, Link):
-        return flags
-    accounts, values = group.edges[kind.name]
-    for cluster in hands(group)[:1]:
-        inside = np.isin(accounts, cluster)
-        accounts, values = accounts[inside], values[inside]
-    owners = owner[np.searchsorted(group.members, accounts)]
-    pairs = np.unique(np.stack([values, owners]), axis=1)
-    several, count = np.unique(pairs[0], return_counts=True)
-    joined = accounts[np.isin(values, several[count > 1])]
-    flags[(flags == 1) & ~np.isin(group.members, joined)] = 0
-    return flags
+def _start(group: Weighed, known: Integers | None) -> Floats:
+    """Where the search for members begins: with those already known, else with the largest cluster, else with all."""
+    first = known if known is not None else next(iter(hands(group)), None)
+    if first is None:
+        return np.full(len(group.members), 0.5)
+    return np.where(np.isin(group.members, first), *BEFORE)
 
 
-def membership(group: Weighed, business: Business) -> Floats:
+def membership(group: Weighed, business: Business, known: Integers | None = None) -> Floats:
     """For each of the group's members, the probability that the hand runs it, given that a hand runs some of them.
+
+    known: accounts that the hand was already found to run, from which the search begins.
 
     A mixture of two classes (Dempster, Laird and Rubin 1977): accounts that the hand runs are hit by each kind of
     evidence at a rate of their own, strangers who carry the same job at the outsiders' rate. Both the share of run
     accounts and their rates are estimated, from a uniform prior. An account without data for a kind is not moved by it.
+    Whom a link joins depends on whom the hand runs, so both are found by turns.
 
     Content is hardly ever enough by itself: an account that the links do not join is held below likely unless it
     runs several of the pool's own jobs; and so is every contracted account, of which a person decides.
@@ -158,12 +190,36 @@ def membership(group: Weighed, business: Business) -> Floats:
     size = len(group.members)
     if not told:
         return np.ones(size)
-    flags = [_joined(group, o.kind, business.owner) for o in told]
-    hits = np.stack([*flags, ~business.in_passing()]).astype(np.float64)
+    r = _start(group, known)
+    for _ in range(ROUNDS):
+        flags, rates = [], []
+        for seen in told:
+            if isinstance(seen.kind, Link):
+                flag, rate, _ = _joined(group, seen.kind.name, r, business.owner)
+            else:
+                flag, rate = group.hits[seen.kind.name], group.rates[seen.kind.name]
+            flags.append(flag)
+            rates.append(rate)
+        before = r
+        r, linked = _mixture(np.stack(flags), np.array(rates), business, r)
+        by_links = linked >= JOINED_BITS * np.log(2)
+        held = ~(by_links | business.runs_their_own(by_links)) | business.contracted
+        r = np.where(held, np.minimum(r, FOR_A_PERSON), r)
+        if np.abs(r - before).max() < SETTLED:
+            break
+    return r
+
+
+def _mixture(flags: npt.NDArray[np.int8], rates: Floats, business: Business, r: Floats) -> tuple[Floats, Floats]:
+    """Settle who belongs to the hand; give that and, for each member, the log odds (natural) of its links alone.
+
+    flags: kinds by members, 1 hit, 0 not, -1 without data. rates: strangers' rate of each kind.
+    """
+    size = flags.shape[1]
+    hits = np.concatenate([flags, ~business.in_passing()[None]]).astype(np.float64)
     known = hits >= 0
     hits = np.where(known, hits, 0.0)
-    strangers = np.array([group.rates[o.kind.name] for o in told] + [STRANGERS_IN_PASSING])[:, None]
-    r = np.clip((hits * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1), 0.2, 0.9)
+    strangers = np.append(rates, STRANGERS_IN_PASSING)[:, None]
     linked = np.zeros(size)
     for _ in range(STEPS):
         share = (r.sum() + 1.0) / (size + 2.0)
@@ -176,6 +232,4 @@ def membership(group: Weighed, business: Business) -> Floats:
         before, r = r, 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
         if np.abs(r - before).max() < SETTLED:
             break
-    by_links = linked >= JOINED_BITS * np.log(2)
-    held = ~(by_links | business.runs_their_own(by_links)) | business.contracted
-    return np.asarray(np.where(held, np.minimum(r, FOR_A_PERSON), r), np.float64)
+    return np.asarray(r, np.float64), np.asarray(linked, np.float64)
