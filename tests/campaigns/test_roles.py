@@ -13,8 +13,9 @@ EXITS = ("exit0", "exit1", "exit2")
 POOL = range(10)
 
 
-def sent(account, block, day, count, job, days=6):
-    """`count` exchanges from one place, by turns on `days` days."""
+def sent(account, block, day, count, job):
+    """`count` exchanges from one place, by turns on up to six days."""
+    days = 6
     return [
         {
             "account_no": account,

@@ -37,6 +37,7 @@ def business(jobs, everything=None, contracted=(), owner=None):
         total,
         np.isin(np.arange(len(jobs)), contracted),
         np.array(owner if owner is not None else range(len(jobs)), np.int64),
+        np.zeros(len(jobs), np.bool_),
     )
 
 

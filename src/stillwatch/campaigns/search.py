@@ -90,8 +90,9 @@ class _Sends:
             self.everything[group.members],
             np.isin(group.members, self.contracted),
             self.owner[group.members],
+            np.isin(group.members, () if known is None else known),
         )
-        return membership(group, business, known)
+        return membership(group, business)
 
 
 def _sends(engine: DuckDB, sent: pa.Table) -> _Sends:
@@ -143,11 +144,10 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
         wide = with_their_jobs([accounts for accounts, _ in pools], jobs.sent)
         kept: set[int] = set()
         for number, weighed in _weigh(engine, wide.accounts, wide.jobs, silent).items():
-            known, of = pools[number]
+            of = [waiting[n] for n in pools[number][1]]
             own = _jobs_of(wide.jobs, number)
-            r = sends.membership(weighed, own, known)
+            r = sends.membership(weighed, own, _confirmed([controlled[n] for n in of]))
             accounts = weighed.members[r >= LIKELY]
-            of = [waiting[n] for n in of]
             stayed = [n for n in of if 2 * np.isin(controlled[n], accounts).sum() >= len(controlled[n])]
             if len(accounts) < 2 or not stayed:
                 continue
@@ -171,6 +171,14 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
         r = np.array([max(how_likely[n].get(m, 0.0) for n in of) for m in weighed.members.tolist()])
         judged.append(Candidate(weighed, judge(weighed, ceiling), r, tuple(_jobs_of(own_jobs, number).tolist())))
     return judged + _left(first, judged)
+
+
+def _confirmed(groups: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    """Of a pool that many groups make up, the accounts that more than one of them holds: in one group or another a few
+    strangers always slip in. Of two groups or one, all their accounts."""
+    accounts, count = np.unique(np.concatenate(groups), return_counts=True)
+    several = accounts[count > 1]
+    return several if len(groups) > 2 and len(several) > 1 else accounts
 
 
 def _left(first: list[Candidate], judged: list[Candidate]) -> list[Candidate]:

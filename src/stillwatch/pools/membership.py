@@ -17,15 +17,16 @@ Edges = tuple[Integers, Integers]
 STEPS, SETTLED = 60, 1e-9
 # Turns of asking whom links join to the hand and whom the hand runs: it settles in two or three.
 ROUNDS = 4
-# A value is the hand's where at least one of its holders is likelier than not run by it.
+# Only accounts that are likelier than not run by the hand speak for others; else strangers would speak for each other.
 LIKELY_HOLDER = 0.5
 # Where the search begins: those already known or linked are nearly sure, the rest nearly not.
 BEFORE = (0.9, 0.1)
 
 
 # An account's exchanges are not independent draws of its jobs: they count as four at most, and content moves membership
-# by no more than six bits (64 to 1), so that it never decides alone what the links contradict.
-DRAWS, CONTENT_BITS = 4.0, 6.0
+# by no more than six bits (64 to 1), so that it never decides alone what the links contradict. Of an account that was
+# already found to be the hand's it takes three at most, since a hand may well give some accounts jobs of their own.
+DRAWS, CONTENT_BITS, AGAINST_KNOWN = 4.0, 6.0, 3.0
 # Content alone accuses an account only where it runs at least three jobs that hardly anybody but the pool runs (19 in
 # 20 of the others who run them are linked), and they are most of what it does. One such job may be a public pipeline
 # of several steps that few use; a stranger who runs three of a pool's own jobs is not met.
@@ -61,7 +62,7 @@ class Business:
 
     row, job, exchanges: aligned, one entry a member (its row) and job (numbered from 0). everything: exchanges of each
     member in all. contracted: members that have a contract. owner: a number for each member's declared organisation,
-    one of its own where it declares none.
+    one of its own where it declares none. known: members that the hand was already found to run.
     """
 
     row: Integers
@@ -70,6 +71,7 @@ class Business:
     everything: Integers
     contracted: npt.NDArray[np.bool_]
     owner: Integers
+    known: npt.NDArray[np.bool_]
 
     def _by_member(self, values: Floats) -> Floats:
         return np.asarray(np.bincount(self.row, weights=values, minlength=len(self.everything)), np.float64)
@@ -97,8 +99,8 @@ class Business:
             rest = self._by_job(mine)[self.job] - mine + 1.0
             log.append(np.log(rest / (mine.sum() - (size * part)[self.row] + jobs)))
         mean = self._by_member(self.exchanges * (log[0] - log[1])) / np.maximum(total, 1.0)
-        limit = CONTENT_BITS * np.log(2)
-        return np.asarray(np.clip(mean * np.minimum(total, DRAWS), -limit, limit), np.float64)
+        least = -np.where(self.known, AGAINST_KNOWN, CONTENT_BITS) * np.log(2)
+        return np.asarray(np.clip(mean * np.minimum(total, DRAWS), least, CONTENT_BITS * np.log(2)), np.float64)
 
     def runs_their_own(self, linked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Members that run `LEAST_PRIVATE` jobs or more that only linked accounts run beside them, mainly those."""
@@ -123,7 +125,7 @@ def _joined(group: Weighed, kind: str, r: Floats, owner: Integers) -> tuple[npt.
     held = group.held[kind]
     row = np.minimum(np.searchsorted(group.members, held.account), len(group.members) - 1)
     inside = group.members[row] == held.account
-    weight = np.where(inside, r[row], 0.0)
+    weight = np.where(inside & (r[row] >= LIKELY_HOLDER), r[row], 0.0)
     owners = np.where(inside, owner[row], -1 - held.account)
     pairs, which = np.unique(np.stack([held.value, owners]), axis=1, return_inverse=True)
     same = np.bincount(which.ravel(), weights=weight, minlength=pairs.shape[1])[which.ravel()]
@@ -131,11 +133,12 @@ def _joined(group: Weighed, kind: str, r: Floats, owner: Integers) -> tuple[npt.
     hand = np.bincount(held.value, weights=weight, minlength=size)[held.value] - same
     others = np.bincount(held.value, weights=1 - weight, minlength=size)[held.value] - (1 - weight)
     data = group.hits[kind] >= 0
-    run = float(r[data].sum())
-    theirs = np.bincount(owner, weights=r * data)
+    likely = np.where(r >= LIKELY_HOLDER, r, 0.0) * data
+    run = float(likely.sum())
+    theirs = np.bincount(owner, weights=likely)
     of_hand = np.maximum(1.0, run - np.where(inside, theirs[owner[row]], 0.0))
     lift = (hand / of_hand) / ((others + 0.5) / (held.known - run + 1))
-    joins = (hand >= LIKELY_HOLDER) & (lift >= JOINING_LIFT)
+    joins = (hand > 0) & (lift >= JOINING_LIFT)
     flags = np.where(data, 0, -1).astype(np.int8)
     flags[row[joins & inside]] = 1
     rate = (len(np.unique(held.account[joins & ~inside])) + 0.5) / (held.known - int(data.sum()) + 1.0)
@@ -164,18 +167,17 @@ def hands(group: Weighed) -> list[Integers]:
     return sorted((c for c in found if len(c) > 1), key=lambda c: (-len(c), tuple(c)))
 
 
-def _start(group: Weighed, known: Integers | None) -> Floats:
+def _start(group: Weighed, known: npt.NDArray[np.bool_]) -> Floats:
     """Where the search for members begins: with those already known, else with the largest cluster, else with all."""
-    first = known if known is not None else next(iter(hands(group)), None)
-    if first is None:
+    clusters_found = hands(group)
+    if not known.any() and not clusters_found:
         return np.full(len(group.members), 0.5)
-    return np.where(np.isin(group.members, first), *BEFORE)
+    first = known if known.any() else np.isin(group.members, clusters_found[0])
+    return np.where(first, *BEFORE)
 
 
-def membership(group: Weighed, business: Business, known: Integers | None = None) -> Floats:
+def membership(group: Weighed, business: Business) -> Floats:
     """For each of the group's members, the probability that the hand runs it, given that a hand runs some of them.
-
-    known: accounts that the hand was already found to run, from which the search begins.
 
     A mixture of two classes (Dempster, Laird and Rubin 1977): accounts that the hand runs are hit by each kind of
     evidence at a rate of their own, strangers who carry the same job at the outsiders' rate. Both the share of run
@@ -190,7 +192,7 @@ def membership(group: Weighed, business: Business, known: Integers | None = None
     size = len(group.members)
     if not told:
         return np.ones(size)
-    r = _start(group, known)
+    r = _start(group, business.known)
     for _ in range(ROUNDS):
         flags, rates = [], []
         for seen in told:
