@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
+import numba
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.enrich.folding import folding_of_normalised, normalised
+from stillwatch.enrich.folding import GIVE_UP, HAS_ASCII, MARK, folding, folding_of_normalised, normalised
 from stillwatch.enrich.kernels import CHUNK
 from stillwatch.enrich.sketch import CAP, Gear, _Rows, hashed, locate, sketch
+from stillwatch.enrich.words import folds_to_itself
 
 GEAR = Gear.from_key()
 WORD = 2**64 - 1
@@ -30,25 +33,36 @@ def mixed_up(x: int) -> int:
     return x ^ (x >> 31)
 
 
+def is_weighty(character: str) -> bool:
+    point = ord(character)
+    return 0x3000 <= point < 0xA4C0 or 0xAC00 <= point < 0xD800 or 0x20000 <= point < 0x40000
+
+
 def by_definition(folded: bytes, gear: Gear = GEAR) -> set[int]:
     """Winnowing written out: the least hash of every window, at both scales."""
     table, whiten = [int(v) for v in gear.table], int(gear.whiten)
-    found = set()
-    scales = [(1, 64, 64, 0)]
-    if sum(b >= 128 for b in folded) >= 16:
-        scales.append((2, 32, 29, 16))
-    for shift, gram, window, least in scales:
-        hashes: list[int | None] = []
+
+    def hashes(shift: int, gram: int) -> list[int]:
+        found = []
         for i in range(len(folded) - gram + 1):
-            run, h = folded[i : i + gram], 0
-            for byte in run:
+            h = 0
+            for byte in folded[i : i + gram]:
                 h = ((h << shift) + table[byte]) & WORD
-            hashes.append(h if sum(b >= 128 for b in run) >= least else None)
-        for i in range(max(1, len(hashes) - window + 1)):
-            counted = [h for h in hashes[i : i + window] if h is not None]
-            if counted:
-                found.add(mixed_up(min(counted) ^ whiten) >> 1)
-    return found
+            found.append(h)
+        return found
+
+    found = set()
+    short, long = hashes(2, 32), hashes(1, 64)
+    weighty = [is_weighty(c) for c in folded.decode() for _ in c.encode()]
+    dense = [sum(weighty[i : i + 32]) >= 16 for i in range(len(short))]
+    for is_dense, run in itertools.groupby(range(len(short)), key=dense.__getitem__):
+        at = list(run)
+        for i in range(max(1, len(at) - 28)) if is_dense else ():
+            found.add(min(short[k] for k in at[i : i + 29]))
+    for i in range(max(1, len(long) - 63)) if long else ():
+        if len(long) < 64 or not all(dense[i : i + 96]):
+            found.add(min(long[i : i + 64]))
+    return {mixed_up(h ^ whiten) >> 1 for h in found}
 
 
 ODD = "éÀ ñ“”…ﬁ①\u200b\u00a0\u2028½🙂한ｱﾞe\u0301\u094dः٣İß\ufdfa"
@@ -58,9 +72,19 @@ any_text = st.text(
 )
 periodic = st.builds(lambda unit, n: unit * n, st.text("abc中 0", min_size=1, max_size=9), st.integers(1, 120))
 
+# Stretches of either kind, long enough for windows to lie within one and across two of them.
+stretch = st.one_of(
+    st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), max_size=90),
+    st.text(st.characters(min_codepoint=0x400, max_codepoint=0x45F), max_size=60),
+    st.text("abcdefghij klm", max_size=200),
+    # Beside the borders of what is weighty, and emoji, which are four bytes and are not.
+    st.text("⿻〆ꒌꓐꟿꯍ가힣ힰ豈ｱ𠀀𪛕🀄🙂", max_size=40),
+)
+stretches = st.lists(stretch, max_size=6).map("".join)
 
-@settings(max_examples=150, deadline=None)
-@given(st.one_of(ascii_text, any_text, periodic))
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(ascii_text, any_text, periodic, stretches))
 def test_sketch_is_winnowing_by_definition(text):
     folded, places = locate(text, GEAR)
     [found] = passages(text)
@@ -73,7 +97,7 @@ def test_folding_by_table_is_folding_by_normalising(texts):
     straight = sketch(pa.array(texts, pa.string()), GEAR)
     long_way = _Rows(normalised(pa.array(texts, pa.string())), GEAR, CAP, folding_of_normalised())
     assert straight.whole.fill_null(-1).to_pylist() == long_way.whole.tolist()
-    assert straight.passages.values.to_pylist()[: long_way.total] == long_way.values[: long_way.total].tolist()
+    assert straight.passages.values.to_pylist() == long_way.values.tolist()
 
 
 def test_every_first_character_folds_as_normalising_does():
@@ -84,6 +108,30 @@ def test_every_first_character_folds_as_normalising_does():
             continue
         long_way = _Rows(normalised(texts), GEAR, CAP, folding_of_normalised())
         assert sketch(texts, GEAR).whole.fill_null(-1).to_pylist() == long_way.whole.tolist(), hex(start)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("नरजडकिकि़्॑́eéеが‍ াে", max_size=12), max_size=20))
+def test_marks_that_compose_with_some_letters_fold_as_normalising_does(texts):
+    long_way = _Rows(normalised(pa.array(texts, pa.string())), GEAR, CAP, folding_of_normalised())
+    assert sketch(pa.array(texts, pa.string()), GEAR).whole.fill_null(-1).to_pylist() == long_way.whole.tolist()
+
+
+@numba.njit
+def unchanged_at_once(data, places):
+    for i in range(len(places)):
+        places[i] = folds_to_itself(data, 3 * i) & np.uint64(1)
+
+
+def test_characters_that_fold_in_vectors_fold_to_themselves():
+    points = [p for p in range(0x800, 0x10000) if not 0xD800 <= p < 0xE000]
+    places = np.zeros(len(points), np.uint64)
+    unchanged_at_once(np.frombuffer("".join(map(chr, points)).encode() + bytes(66), np.uint8), places)
+    assert places.sum() > 30_000
+    for point in itertools.compress(points, places):
+        entry = int(folding().low[point])
+        assert entry & (MARK | GIVE_UP | HAS_ASCII) == 0, hex(point)
+        assert (entry & 0xFFFFFF).to_bytes(3, "little").decode() == chr(point)
 
 
 # No runs of white space or digits, which fold: what is shared must have its length after folding.
@@ -104,6 +152,91 @@ def test_a_shared_run_of_127_bytes_is_always_caught(run, a, b, c, d):
 def test_twenty_shared_chinese_characters_are_always_caught(run, a, b, c, d):
     first, second = passages(f"{a} {run} {b}", f"{c} {run} {d}")
     assert first & second
+
+
+def shared_passages(run: str) -> set[int]:
+    """What texts of different surroundings have in common for a run that both hold."""
+    first, second = passages(f"{'alpha beta ' * 20}|{run}|{'gamma, delta; ' * 20}", f"{'other. ' * 30}|{run}|")
+    return first & second
+
+
+def of_bytes(text: str, size: int) -> str:
+    """The first characters of a text that make up at most so many bytes, or one character less."""
+    return text.encode()[:size].decode(errors="ignore")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "用中文逐步解释你的推理过程然后给出最终答案并说明理由不要省略任何步骤",
+        "次の質問にできるだけ詳しく答えて、理由も書いてください",
+        "다음질문에단계별로생각한뒤에답하고그이유를자세히설명하라",
+        "ꀀꁀꂀꃀꄀꅀꆀꇀꈀꉀꊀꋀꌀꍀꎀꏀꐀꑀꒀꀁꁁ",
+        "𠀀𠁀𠂀𠃀𠄀𠅀𠆀𠇀𠈀𠉀𠊀𠋀𠌀𠍀𠎀𠏀",
+    ],
+)
+def test_60_bytes_of_signs_for_syllables_or_words_are_caught(text):
+    run = of_bytes(text, 60)
+    assert len(run.encode()) == 60
+    assert shared_passages(run)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "объясни по шагам как ты пришёл к ответу и назови причины не пропуская ничего из рассуждения",
+        "कृपया इस प्रश्न का उत्तर विस्तार से लिखें और हर चरण का कारण भी बताएं ताकि समझ आए",
+        "อธิบายวิธีคิดทีละขั้นตอนอย่างละเอียดแล้วจึงสรุปคำตอบพร้อมเหตุผลประกอบ",
+        "εξήγησε βήμα προς βήμα πώς έφτασες στην απάντηση και γράψε όλους τους λόγους",
+        "اشرح خطوة بخطوة كيف وصلت إلى الجواب واذكر كل الأسباب التي دعتك إلى ذلك من غير حذف",
+        "הסבר צעד אחר צעד כיצד הגעת אל התשובה וכתוב את כל הסיבות בלי לדלג על שום שלב בדרך",
+        "😀😁😂😃😄😅😆😇😈😉😊😋😌😍😎😏😐😑😒😓😔😕😖😗😘😙😚😛😜😝😞😟😠",
+    ],
+)
+def test_letters_are_of_the_long_scale_in_any_script(text):
+    # Runs of 64 to 126 bytes are caught where the least hash of a window happens to lie in them. The first bytes of a
+    # long gram weigh a bit or two each, so that one of 64 may also equal another by its last 60.
+    assert not shared_passages(of_bytes(text, 56))
+    assert len(of_bytes(text, 130).encode()) >= 127
+    assert shared_passages(of_bytes(text, 130))
+    assert {end - start for start, end in locate(text * 9, GEAR)[1].values()} == {64}
+
+
+# Three stretches of 45 bytes and more, whose length folding keeps: at least 135 in all.
+long_run = st.lists(
+    st.one_of(
+        st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_size=15, max_size=50),
+        st.text("abcdefghijklm", min_size=45, max_size=120),
+    ),
+    min_size=3,
+    max_size=5,
+).map("".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(long_run, stretches, stretches)
+def test_a_shared_run_of_127_bytes_in_any_scripts_is_always_caught(run, before, after):
+    # Parted by what neither folds nor composes with them, so that the run folds to the same bytes in each.
+    first, second = passages(f"{before}|{run}|{after}", f"{after}|{run}|{before}")
+    assert first & second
+
+
+@pytest.mark.parametrize("script", ["latin", "chinese", "both"])
+def test_chunks_leave_no_seam(script):
+    draw = random.Random(3)
+    latin = "".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=2 * CHUNK + 300))
+    chinese = "".join(chr(draw.randrange(0x4E00, 0x9FFF)) for _ in range(CHUNK))
+    text = {"latin": latin, "chinese": chinese, "both": latin[: CHUNK - 40] + chinese[:900] + latin[CHUNK:]}[script]
+    folded, places = locate(text, GEAR)
+    [found] = passages(text)
+    assert found == by_definition(folded) == set(places)
+
+
+def test_a_text_that_changes_script_at_every_turn():
+    # 16 bytes of 32 and then 15, for ever: each short gram that counts stands beside one that does not.
+    text = ("中" * 5 + "é" + "-" * 17) * 3_000 + "中中中中中x" * 20_000
+    made = sketch(pa.array([text]), GEAR)
+    assert made.passages.to_pylist()[0]
 
 
 def test_what_reads_alike_folds_alike():
@@ -168,7 +301,7 @@ def test_the_cap_keeps_the_least_and_is_told():
 
 def test_text_longer_than_all_scratch_room():
     draw = random.Random(2)
-    text = "".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=120 * CHUNK))
+    text = "".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=240 * CHUNK))
     made = sketch(pa.array([text]), GEAR)
     everything = sorted(locate(text, GEAR)[1])
     assert len(everything) > 12_000

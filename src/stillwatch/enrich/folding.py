@@ -28,6 +28,10 @@ HAS_ASCII = np.uint32(4 << LENGTH_SHIFT)
 MARK = np.uint32(8 << LENGTH_SHIFT)
 # Neighbours could act on it, or it grows: the text is given up.
 GIVE_UP = np.uint32(16 << LENGTH_SHIFT)
+# A combining mark that composes with some characters, and a character with which some mark composes: a text is given up
+# where the one stands after the other. Most marks of Indic scripts compose with few letters and stand after others.
+COMPOSES = np.uint32(32 << LENGTH_SHIFT)
+COMPOSED = np.uint32(64 << LENGTH_SHIFT)
 
 # Zero-width space, non-joiner, joiner, direction marks, word joiner, byte order mark: invisible, so worthless to the
 # reader and free to whoever would break up a passage.
@@ -98,12 +102,12 @@ def _packed(text: str) -> np.uint32:
 
 
 def _entry(before: str, after: str, composing: frozenset[str]) -> np.uint32:
-    if unicodedata.combining(before) and after == before and before not in composing and _known(before):
-        return _packed(before) | MARK
+    if unicodedata.combining(before) and after == before and _known(before):
+        return _packed(before) | MARK | (COMPOSES if before in composing else np.uint32(0))
     folded = _plain(after).encode()
     if not _stands_alone(after, composing) or not _known(before) or len(folded) > len(before.encode()):
         return GIVE_UP
-    return _packed(_plain(after))
+    return _packed(_plain(after)) | (COMPOSED if _composed().intersection(before + after) else np.uint32(0))
 
 
 def _known(character: str) -> bool:
@@ -124,3 +128,14 @@ def _composing() -> frozenset[str]:
         if len(parts) == 2 and not parts[0].startswith("<"):
             seconds.add(chr(int(parts[1], 16)))
     return frozenset(seconds)
+
+
+@cache
+def _composed() -> frozenset[str]:
+    """Characters with which the one after them may compose: first in a decomposition that is composed again."""
+    firsts = set()
+    for point in range(0x80, _PLANE):
+        parts = unicodedata.decomposition(chr(point)).split()
+        if len(parts) == 2 and not parts[0].startswith("<") and unicodedata.is_normalized("NFC", chr(point)):
+            firsts.add(chr(int(parts[0], 16)))
+    return frozenset(firsts)

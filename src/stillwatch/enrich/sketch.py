@@ -2,9 +2,14 @@
 
 A rolling gear hash over folded UTF-8 with winnowing (Schleimer, Wilkerson and Aiken, SIGMOD 2003): of every `WINDOW`
 consecutive hashes of `GRAM` bytes the least is kept, so a run of `GRAM + WINDOW - 1` bytes that two texts share is
-kept by both for certain, wherever it stands in them. Two scales are kept: a long one for all text, and a short one
-where most bytes are of multi-byte characters, since twenty Chinese characters (60 bytes) say as much as forty English
-words (about 240 bytes).
+kept by both for certain, wherever it stands in them. There are two scales, since twenty Chinese characters (60 bytes)
+say as much as forty English words (about 240 bytes). A character is weighty where it stands for a syllable or a word:
+Han, kana, Hangul, Yi and the punctuation among them, U+3000 to U+A4BF, U+AC00 to U+D7FF and U+20000 to U+3FFFF. A gram
+of 32 bytes is dense where at least half of them are of weighty characters. The short scale winnows each run of dense
+grams as if it were a text of its own; the long scale winnows all text, but for windows whose 127 bytes hold dense grams
+only: there the short scale has caught the run. Letters of other scripts also take two or three bytes, yet each says no
+more than a Latin one: 60 bytes of Russian or Hindi are four or five words, which strangers share by chance; 127 are ten
+or eight.
 
 The gear hash is `h = (h << s) + G[byte]` in 64 bits, so it depends on the last 64 / s bytes and on nothing before
 them: s = 1 gives the long gram of 64 bytes, s = 2 the short one of 32. The table G comes from the operator's key:
@@ -22,9 +27,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.enrich.folding import Folding, folding, folding_of_normalised, normalised
-from stillwatch.enrich.kernels import LONG_GRAM, ROOM, SHORT_GRAM, gather, hash_rows, sketch_one, sketch_rows
+from stillwatch.enrich.kernels import LONG_GRAM, ROOM, SHORT_GRAM, SLACK, gather, hash_rows, sketch_one, sketch_rows
 
-SKETCH_VERSION = 1
+# Raised whenever other passages or hashes come of a text. Since 2, dense text has short passages only, and
+# letters of two or three bytes are not dense.
+SKETCH_VERSION = 2
 
 # Passages kept of one text. 512 is four times what the longest prompts in the Azure 2023 traces (4,000 tokens, about
 # 16 KB) yield; texts that reach it keep the least hashes, are counted, and the guarantee holds only among those.
@@ -82,21 +89,16 @@ def _buffers(texts: pa.Array) -> Buffers:
 
 
 class _Rows:
-    """What the kernel fills for a batch of texts; `starts` says where in `values` each text's passages begin."""
+    """What the kernel makes of a batch of texts: `values`, of which each text has `lengths` from `starts` on."""
 
     def __init__(self, texts: pa.Array, gear: Gear, cap: int, tables: Folding) -> None:
         rows = len(texts)
-        data, offsets, valid = _buffers(texts)
-        # Each scale keeps a gram at most once, and no more than the cap are kept.
-        self.values = np.empty(int(np.minimum(2 * np.diff(offsets), cap).sum()), np.int64)
         self.lengths, self.whole = np.empty(rows, np.int64), np.empty(rows, np.int64)
         self.capped, self.given_up = np.empty(rows, np.bool_), np.empty(rows, np.bool_)
-        # fmt: off
-        self.total = sketch_rows(
-            data, offsets, valid, gear.table, gear.whiten, tables.low, tables.marks, tables.high, cap,
-            self.values, self.lengths, self.whole, self.capped, self.given_up,
-        )
-        # fmt: on
+        self.values: npt.NDArray[np.int64] = sketch_rows(
+            *_buffers(texts), gear.table, gear.whiten, tables.low, tables.marks, tables.high, cap,
+            self.lengths, self.whole, self.capped, self.given_up,
+        )  # fmt: skip
 
     @property
     def starts(self) -> npt.NDArray[np.int64]:
@@ -107,15 +109,13 @@ def sketch(texts: pa.Array, gear: Gear, cap: int = CAP) -> Sketch:
     """Sketch a batch of texts.
 
     texts: string or large_string array of any length, offset and nulls. Returns a `Sketch` of the same length.
-    Texts under 64 folded bytes (32 where multi-byte) have no passages, only a whole hash.
+    Texts under 64 folded bytes (32 where dense) have no passages, only a whole hash.
     """
     made = _Rows(texts, gear, cap, folding())
-    values = made.values[: made.total]
-    if made.given_up.any():
-        values = _normalise_given_up(texts, gear, cap, made)
+    values = _normalise_given_up(texts, gear, cap, made) if made.given_up.any() else made.values
     offsets = np.zeros(len(texts) + 1, np.int32)
     np.cumsum(made.lengths, out=offsets[1:])
-    passages = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.copy()))
+    passages = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
     return Sketch(passages, pa.array(made.whole, mask=made.whole < 0), made.capped)
 
 
@@ -124,9 +124,9 @@ def _normalise_given_up(texts: pa.Array, gear: Gear, cap: int, made: _Rows) -> n
     rows = np.flatnonzero(made.given_up)
     again = _Rows(normalised(texts.take(pa.array(rows))), gear, cap, folding_of_normalised())
     starts = made.starts
-    starts[rows] = made.total + again.starts
+    starts[rows] = len(made.values) + again.starts
     made.lengths[rows], made.whole[rows], made.capped[rows] = again.lengths, again.whole, again.capped
-    values = np.concatenate([made.values[: made.total], again.values[: again.total]])
+    values = np.concatenate([made.values, again.values])
     out = np.empty(len(values), np.int64)
     gather(values, starts, made.lengths, out)
     return out
@@ -148,15 +148,15 @@ def locate(text: str, gear: Gear) -> tuple[bytes, dict[int, tuple[int, int]]]:
     for source, tables in ((pa.array([text], pa.string()), folding()), (None, folding_of_normalised())):
         given = source if source is not None else normalised(pa.array([text], pa.string()))
         data = np.frombuffer(given[0].as_buffer(), np.uint8)
-        folded = np.empty(len(data) + 16, np.uint8)
-        kept, at = np.empty(2 * len(data) + ROOM, np.uint64), np.empty(2 * len(data) + ROOM, np.int64)
-        n, count, long_ones = sketch_one(
-            data, gear.table, gear.whiten, tables.low, tables.marks, tables.high, folded, kept, at
+        folded, room = np.empty(len(data) + SLACK, np.uint8), 2 * len(data) + ROOM
+        kept, at, short = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.bool_)
+        n, count = sketch_one(
+            data, gear.table, gear.whiten, tables.low, tables.marks, tables.high, folded, kept, at, short
         )
         if n >= 0:
             break
     places: dict[int, tuple[int, int]] = {}
     for i in range(count):
-        place = int(at[i]), int(at[i]) + (LONG_GRAM if i < long_ones else SHORT_GRAM)
+        place = int(at[i]), int(at[i]) + (SHORT_GRAM if short[i] else LONG_GRAM)
         places[int(kept[i])] = min(place, places.get(int(kept[i]), place))
     return folded[:n].tobytes(), places
