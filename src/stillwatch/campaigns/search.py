@@ -14,7 +14,7 @@ from stillwatch.campaigns.judgement import RIVALS, Judgement, judge
 from stillwatch.engine import DuckDB
 from stillwatch.evidence.kind import VIEW_CAP, linkage
 from stillwatch.evidence.weigh import Weighed, clusters, weigh
-from stillwatch.pools import Business, communities, hands, membership, merged, with_their_jobs
+from stillwatch.pools import Business, communities, hands, membership, merged, parts, with_their_jobs
 from stillwatch.workloads import Jobs
 
 # An account is accused, a group is a campaign and a pool is taken as one hand where it is likelier than not.
@@ -163,14 +163,25 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
         waiting = left
     # With all their jobs, pools may turn out to be one: they are merged once more.
     final = merged(run)
-    own_jobs = _of_groups([np.unique(np.concatenate([own_of[n] for n in of])) for _, of in final], "job")
+    divided = [(a, j, of) for pool, of in final for a, j in _parts(pool, [own_of[n] for n in of], jobs.sent)]
+    own_jobs = _of_groups([j for _, j, _ in divided], "job")
     judged = []
-    for number, weighed in _weigh(engine, _of_groups([p for p, _ in final], "account_no"), own_jobs, silent).items():
-        of = final[number][1]
+    accounts_of = _of_groups([a for a, _, _ in divided], "account_no")
+    for number, weighed in _weigh(engine, accounts_of, own_jobs, silent).items():
+        of = divided[number][2]
         ceiling = max(ceilings[n] for n in of)
         r = np.array([max(how_likely[n].get(m, 0.0) for n in of) for m in weighed.members.tolist()])
         judged.append(Candidate(weighed, judge(weighed, ceiling), r, tuple(_jobs_of(own_jobs, number).tolist())))
     return judged + _left(first, judged)
+
+
+def _parts(
+    pool: npt.NDArray[np.int64], own: list[npt.NDArray[np.int64]], sent: pa.Table
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """The campaigns that a pool may serve: accounts and jobs of each."""
+    account, job = sent["account_no"].to_numpy(), sent["job"].to_numpy()
+    theirs = np.isin(account, pool) & np.isin(job, np.concatenate(own))
+    return parts(account[theirs], job[theirs], sent["exchanges"].to_numpy()[theirs])
 
 
 def _confirmed(groups: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:

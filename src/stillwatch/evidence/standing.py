@@ -8,13 +8,14 @@ from stillwatch.evidence.kind import Conduct, Example
 def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """A contract is a fact that most of a group has or has not; one openly declared organisation hides nothing.
 
-    Eight bits against where most have a contract; two for (4 to 1) where one hand has none and declares no common
-    owner, since hiding a common owner is what unsanctioned use does.
+    Eight bits against where most have a contract; four for (16 to 1, for contracts that are kept elsewhere) where one
+    hand has none, and three more against one organisation where no common owner is declared: hiding a common owner is
+    what unsanctioned use does. Conventions.
     """
     if counts["known"] < 0.5 * counts["accounts"]:
         return None
     open_owner = counts["owned"] >= 0.5 * counts["accounts"]
-    contract = -8.0 if counts["contract"] >= 0.5 * counts["accounts"] else 2.0
+    contract = -8.0 if counts["contract"] >= 0.5 * counts["accounts"] else 4.0
     return {"contract": contract, "one_organisation": -4.0 if open_owner else 3.0}
 
 
