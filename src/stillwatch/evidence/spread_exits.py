@@ -10,8 +10,9 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """A class, an office or a company shares one place; a proxy pool shares exits in many networks.
 
     Every further network halves the belief in one place: two bits for every doubling, eight at most. An application, or
-    a person who evades limits, calls from where it runs, which needs no exits; so many networks speak against these too,
-    a bit and a half for every doubling over four, three at most; fewer speak for them in like measure. Conventions.
+    a person who evades limits, calls from where it runs, which needs no exits; so many networks speak against these as
+    well, a bit and a half for every doubling over four, three at most, and fewer speak for them in like measure.
+    Conventions.
     """
     if counts["networks"] < 1:
         return None
