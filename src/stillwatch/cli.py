@@ -1,4 +1,4 @@
-"""The command line: scan, explain, simulate, evaluate, demo."""
+"""The command line: scan, explain, simulate, evaluate, store, demo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
@@ -57,6 +57,9 @@ STAGES = {
     "evidence": "Weighing evidence",
     "write": "Writing results",
     "simulate": "Simulating",
+    "verify": "Comparing with the manifest",
+    "compact": "Merging parts",
+    "export": "Writing exchanges",
 }
 
 
@@ -197,7 +200,9 @@ def scan(
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="TOML file that says where columns come from.")] = None,
     engine: Annotated[str, typer.Option(help="duckdb; spark is not built yet.")] = "duckdb",
-    store: Annotated[Path | None, typer.Option(help="Keep rollups between scans; not built yet.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder that keeps what was read: only new files are read, all are judged.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results, published whole or not at all.")] = Path(
         "stillwatch-out"
     ),
@@ -212,20 +217,20 @@ def scan(
     """
     if engine != "duckdb":
         raise InputError(f"--engine {engine}: only duckdb is built; leave --engine out")
-    if store is not None:
-        raise InputError("--store: keeping a store between scans is not built yet; leave it out to scan at once")
     settings = _settings(k=k, memory_limit=memory_limit, threads=threads, sketch_key_file=sketch_key_file)
 
     from stillwatch.report import print_findings
     from stillwatch.scan import Request
     from stillwatch.scan import scan as find
 
-    request = Request(tuple(traffic), out, format, accounts, models, tuple(join or ()), mapping)
-    with interrupts.saying(f"interrupted; nothing was published, {out} is as it was"), _Shown() as shown:
+    request = Request(tuple(traffic), out, format, accounts, models, tuple(join or ()), mapping, store)
+    kept = f"; files that were read to their end are in {store}" if store else ""
+    with interrupts.saying(f"interrupted; nothing was published, {out} is as it was{kept}"), _Shown() as shown:
         findings = find(request, settings, shown)
     print_findings(findings, out_console)
     if findings.traffic.rejected:
-        _tell(f"records or files set aside: {findings.traffic.rejected:,}, listed in {out / 'rejected.jsonl'}")
+        listed = "those of this scan listed" if store else "listed"
+        _tell(f"records or files set aside: {findings.traffic.rejected:,}, {listed} in {out / 'rejected.jsonl'}")
     if findings.traffic.duplicates:
         _tell(f"records that repeat an exchange_id, counted once: {findings.traffic.duplicates:,}")
     out_console.print(f"Report: {out / 'report.html'}", markup=False, soft_wrap=True)
@@ -332,6 +337,44 @@ def evaluate(
     if page is not None:
         write_page(figures, page)
         out_console.print(f"Page: {page}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def store(
+    *,
+    action: Annotated[
+        Literal["verify", "compact", "export"],
+        typer.Argument(
+            metavar="ACTION",
+            help="verify: compare with the manifest; compact: merge small parts; export: write its exchanges to OUT.",
+        ),
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A store that scan --store made.")],
+    out: Annotated[Path | None, typer.Argument(metavar="OUT", help="Of export: a new folder, a file a day.")] = None,
+) -> None:
+    """Verify, compact or export a store."""
+    from stillwatch.store import upkeep
+
+    if (out is None) == (action == "export"):
+        raise InputError(f"store {action}: {'give the folder to export into' if out is None else 'takes no OUT'}")
+    with _counted(action) as advance:
+        if out is not None:
+            settings = _settings()
+            limits = {"memory_limit": settings.memory_limit, "threads": settings.threads}
+            said = f"{upkeep.export(folder, out, progress=advance, **limits):,} exchanges in {out}"
+        elif action == "compact":
+            before, after = upkeep.compact(folder, advance)
+            said = f"{before:,} parts of exchanges were {after:,} when done" if before > after else "nothing to merge"
+        else:
+            found = upkeep.verify(folder, advance)
+            for fault in found.faults:
+                _tell(fault)
+            if found.faults:
+                raise InputError(f"{folder}: not as it was written; bring it back from a copy, or scan into a new one")
+            said = (
+                f"{found.exchanges:,} exchanges of {found.sources:,} sources in {found.parts:,} parts: all as written"
+            )
+    out_console.print(said, markup=False, soft_wrap=True)
 
 
 @app.command()

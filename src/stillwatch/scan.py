@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch import sources, store
 from stillwatch.campaigns import find
 from stillwatch.engine import DuckDB
-from stillwatch.enrich import Gear, enrich
+from stillwatch.enrich import Gear
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.findings import Findings
 from stillwatch.outputs import write_results
 from stillwatch.outputs.assembled import Assembled, assemble
 from stillwatch.outputs.publish import published
 from stillwatch.settings import Settings
+from stillwatch.store import ledger
+from stillwatch.store.ingest import Given, enriched, ingest, reading_digest, told_apart
+from stillwatch.store.kept import Store, opened
+from stillwatch.store.key import read_key
+from stillwatch.store.manifest import SCHEMAS, place_of
+from stillwatch.store.passages import covered
 from stillwatch.tables import ACCOUNTS, ENRICHED, EXCHANGES, MODELS
 from stillwatch.workloads import find_jobs
 from stillwatch.workloads.intents import intents
-from stillwatch.workloads.text import SharedText, read_texts, wanted
+from stillwatch.workloads.text import SHOWN, SharedText, read_texts, wanted
+from stillwatch.workloads.text import _distinct as distinct
 
 # Enriched exchanges a Parquet part: about 200 MB, which keeps both the number of parts and each one's memory small.
 PART_ROWS = 1_000_000
 MICROSECONDS_AN_HOUR = 3_600_000_000
 MICROSECONDS_A_DAY = 86_400_000_000
+
+# What is told of a shared passage beside where it stands.
+SHARED = ("passage", "accounts", "exchanges")
 
 # Told where a scan stands: the stage, exchanges done in it, and of how many where that is known.
 Progress = Callable[[str, int, int | None], None]
@@ -49,14 +59,17 @@ class Request:
     models: Path | None = None
     join: tuple[Path, ...] = ()
     mapping: Path | None = None
+    store: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What reading gave: exchanges read (repeats among them) and the columns of which no row had a value."""
+    """What is to be judged: exchanges read (repeats among them), the columns of which no row had a value, and how many
+    files there were of each format."""
 
     rows: int
     absent: tuple[str, ...]
+    formats: dict[str, int]
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:
@@ -68,7 +81,7 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent) -> 
 
     Raises InputError where nothing usable is in the input, EnvironmentFailure where disk, memory or permission fail.
     """
-    gear = _gear(settings)
+    gear = _gear(settings) if request.store is None else None
     with (
         published(request.out) as folder,
         _work_folder(settings, request.out) as work,
@@ -82,7 +95,13 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent) -> 
             rejects=rejects,
             join=request.join,
         )
-        findings = _Scan(request, settings, gear, inputs, rejects, work, progress).run(folder)
+        if gear is not None:
+            findings = _Scan(request, settings, gear, inputs, rejects, work, progress).run(folder)
+        else:
+            with opened(request.store or Path(), settings.sketch_key_file) as (kept, own):
+                reading = reading_digest([*request.join, *([request.mapping] if request.mapping else [])])
+                stages = _StoreScan(request, settings, own, inputs, rejects, work, progress, kept, reading)
+                findings = stages.run(folder)
         (folder / "rejected.jsonl").touch()  # empty where nothing was set aside, so that programs find it always
         return findings
 
@@ -103,10 +122,10 @@ class _Scan:
         """Read, judge, and write the results into `folder`."""
         settings = self.settings
         known = _known(self.inputs, self.rejects)  # small and quickly read: a fault in them is told at once
-        read = self._enrich_all()
+        read = self._read()
         with DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads) as engine:
             engine.register_parquet("enriched", self.work / "enriched")
-            found = self._judge(engine, known, read)
+            found = self._named(self._judge(engine, known, read))
             self.progress("write", 0, None)
             return write_results(
                 folder,
@@ -114,41 +133,40 @@ class _Scan:
                 found,
                 settings=settings,
                 gear=self.gear,
-                inputs=self.inputs,
+                inputs=replace(self.inputs, formats=read.formats),
                 rejects=self.rejects,
                 absent=read.absent,
             )
 
-    def _batches(self, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
+    def _batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
         """The traffic, in the same order each time."""
         request = self.request
         return sources.read(
-            self.inputs,
+            inputs,
             rejects=rejects,
             join=request.join,
             mapping=request.mapping,
             batch_rows=self.settings.batch_rows,
         )
 
-    def _enrich_all(self) -> Read:
-        """Enrich every batch in threads (the kernels release the GIL) and write it in reading order."""
-        parts = _Parts(self.work / "enriched")
-        total = _rows_known(self.inputs)
+    def _read(self) -> Read:
+        """Enrich all traffic and write it, in reading order, into the working folder's `enriched`."""
         present: set[str] = set()
         rows = 0
-        self.progress("enrich", 0, total)
-        waiting: deque[Future[pa.RecordBatch]] = deque()
-        with ThreadPoolExecutor(self.settings.threads) as pool, closing(parts):
-            for batch in self._batches(self.rejects):
-                present |= {n for n in EXCHANGES.names if batch.column(n).null_count < batch.num_rows}
-                waiting.append(pool.submit(enrich, batch, rows, self.gear))
+
+        def stretches(total: int | None) -> Iterator[tuple[int, int, pa.RecordBatch]]:
+            nonlocal rows
+            self.progress("enrich", 0, total)
+            for batch in self._batches(self.inputs, self.rejects):
+                present.update(n for n in EXCHANGES.names if batch.column(n).null_count < batch.num_rows)
+                yield 0, rows, batch
                 rows += batch.num_rows
-                while len(waiting) > self.settings.threads:
-                    parts.write(waiting.popleft().result())
                 self.progress("enrich", rows, total)
-            while waiting:
-                parts.write(waiting.popleft().result())
-        return Read(rows, tuple(n for n in EXCHANGES.names if n not in present))
+
+        with closing(_Parts(self.work / "enriched")) as parts:
+            for _, batch in enriched(stretches(_rows_known(self.inputs.traffic)), self.gear, self.settings.threads):
+                parts.write(batch)
+        return Read(rows, tuple(n for n in EXCHANGES.names if n not in present), self.inputs.formats)
 
     def _judge(self, engine: DuckDB, known: _Known, read: Read) -> Assembled:
         self.progress("store", 0, None)
@@ -166,29 +184,152 @@ class _Scan:
         candidates = find(engine, jobs, silent)
         return assemble(engine, jobs, candidates, texts=texts, asked=asked, duplicates=read.rows - ids)
 
+    def _named(self, found: Assembled) -> Assembled:
+        """Campaigns under the ids that they are reported by: in their order, where nothing is known of earlier ones."""
+        return found
+
     def _texts(self, engine: DuckDB, read: Read) -> list[SharedText]:
         """What k parties share, from a second reading of the traffic."""
         self.progress("passages", 0, None)
         places = wanted(engine, self.settings.k)
-        if places.num_rows == 0:
-            return []
+        return self._read_texts(places, self.inputs, read.rows) if places.num_rows else []
+
+    def _read_texts(self, places: pa.Table, inputs: sources.Inputs, rows: int) -> list[SharedText]:
+        """Texts at places, whose numbers count the exchanges of `inputs`, of which there are `rows`."""
 
         def batches() -> Iterator[pa.RecordBatch]:
             done = 0
-            for batch in self._batches(sources.Rejects(None)):
+            for batch in self._batches(inputs, sources.Rejects(None)):
                 yield batch
                 done += batch.num_rows
-                self.progress("passages", done, read.rows)
+                self.progress("passages", done, rows)
 
         return read_texts(places, batches(), self.gear, self.settings.k)
 
 
-def _rows_known(inputs: sources.Inputs) -> int | None:
+@dataclass(frozen=True, slots=True)
+class _StoreScan(_Scan):
+    """A scan over all that a store holds. given: the files of this run, once they were read. reading: what else decides
+    how they are read."""
+
+    kept: Store
+    reading: str
+    given: list[Given] = field(default_factory=list)
+
+    def _read(self) -> Read:
+        """Take what is new into the store, and show all its exchanges in the working folder's `enriched`."""
+        known, new = told_apart(self.kept, self.inputs)
+        self.given.extend(known)
+        if new:
+            total = _rows_known([n.file for n in new])
+            self.progress("enrich", 0, total)
+            self.given.extend(
+                ingest(
+                    self.kept,
+                    self.inputs,
+                    new,
+                    lambda inputs: self._batches(inputs, self.rejects),
+                    reading=self.reading,
+                    rejects=self.rejects,
+                    gear=self.gear,
+                    threads=self.settings.threads,
+                    some_known=any(given.source.rows for given in known),
+                    progress=lambda done: self.progress("enrich", done, total),
+                )
+            )
+        manifest = self.kept.manifest
+        if not manifest.rows:
+            raise InputError(f"{self.kept.folder}: no exchange in the store, and no usable one in this traffic")
+        just_read = {given.source.number for given in self.given if given.new}
+        for source in manifest.sources:
+            for reason, count in source.rejected.items() if source.number not in just_read else ():
+                self.rejects.count += count
+                self.rejects.by_reason[reason] = self.rejects.by_reason.get(reason, 0) + count
+        self.kept.link(self.work / "enriched")
+        return Read(manifest.rows, manifest.absent, dict(Counter(source.format for source in manifest.sources)))
+
+    def _texts(self, engine: DuckDB, read: Read) -> list[SharedText]:  # noqa: ARG002
+        """What k parties share: as the store keeps it, else as this run's traffic has it, which is kept then."""
+        self.progress("passages", 0, None)
+        k = self.settings.k
+        places = wanted(engine, k)
+        kept = {row["passage"]: row for row in self.kept.table("passages").to_pylist()}
+        known = {passage: row["text"] for passage, row in kept.items() if row["parties"] >= k}
+        made = self._compared(_without(places, [p for p in known if kept[p]["whole"]]))
+        alike = self._covered(engine, _without(places, known | made))
+        for texts in (made, alike):
+            kept |= {p: {"passage": p, "text": t, "parties": k, "whole": texts is made} for p, t in texts.items()}
+        rows = [kept[passage] for passage in sorted(kept)]
+        self.kept.replace({"passages": pa.Table.from_pylist(rows, schema=SCHEMAS["passages"])})
+        known |= made | alike
+        stand = places.group_by(["job", *SHARED]).aggregate([]).to_pylist()
+        return distinct([SharedText(**row, text=known[row["passage"]]) for row in stand if row["passage"] in known])
+
+    def _compared(self, places: pa.Table) -> dict[int, str]:
+        """Texts of those passages of which this run's traffic has the exchanges of k parties, by passage."""
+        here, _, _ = self._at_hand(places)
+        often = Counter(here["passage"].to_pylist())
+        enough = pa.array([passage for passage, n in often.items() if n >= self.settings.k], pa.int64())
+        here, inputs, rows = self._at_hand(places.filter(pc.is_in(places["passage"], enough)))
+        if not here.num_rows:
+            return {}
+        # Each passage by itself, as a job of its own: which others belong to its job may change from day to day.
+        alone = pa.table({"job": here["passage"], "exchange_no": here["at"]} | {name: here[name] for name in SHARED})
+        return {text.passage: text.text for text in self._read_texts(alone, inputs, rows)}
+
+    def _covered(self, engine: DuckDB, places: pa.Table) -> dict[int, str]:
+        """Texts of passages of which this run's traffic has some exchange, by passage."""
+        here, inputs, _ = self._at_hand(places)
+        if not here.num_rows:
+            return {}
+        texts = covered(engine, here, self._batches(inputs, sources.Rejects(None)), self.gear, self.settings.k)
+        return {passage: text[:SHOWN] for passage, text in texts.items()}
+
+    def _at_hand(self, places: pa.Table) -> tuple[pa.Table, sources.Inputs, int]:
+        """Those of the places that this run's traffic has, the files that have them, and how many exchanges these hold;
+        as `at` where each stands in a reading of those files."""
+        at = [place_of(number) for number in places["exchange_no"].to_pylist()]
+        needed = {source for source, _ in at}
+        files, before, rows = [], {}, 0
+        for given in self.given:
+            if given.source.number in needed and given.source.reading == self.reading:
+                files.append(given.file)
+                before[given.source.number] = rows
+                rows += given.source.rows
+        here = places.filter(pa.array([source in before for source, _ in at], pa.bool_()))
+        numbers = pa.array([before[source] + row for source, row in at if source in before], pa.int64())
+        return here.append_column("at", numbers), replace(self.inputs, traffic=files), rows
+
+    def _named(self, found: Assembled) -> Assembled:
+        """Campaigns under the ids that the store's ledger has for them."""
+        campaigns = [
+            ledger.Found(
+                frozenset(found.account_ids[member.account_no] for member in group.members),
+                min(member.first_us for member in group.members),
+                max(member.last_us for member in group.members),
+            )
+            for group in found.campaigns
+        ]
+        numbered = ledger.number(self.kept.table("campaigns"), campaigns)
+        self.kept.replace({"campaigns": numbered.ledger})
+        for remark in (*numbered.remarks, "Passages are known by the store's own key, which no result holds."):
+            self.rejects.note(remark)
+        named = [
+            replace(group, campaign_id=f"C-{n}") for group, n in zip(found.campaigns, numbered.numbers, strict=True)
+        ]
+        return replace(found, campaigns=named)
+
+
+def _without(places: pa.Table, passages: Iterable[int]) -> pa.Table:
+    return places.filter(pc.invert(pc.is_in(places["passage"], pa.array(list(passages), pa.int64()))))
+
+
+def _rows_known(files: list[sources.TrafficFile]) -> int | None:
     """How many exchanges there are, where every file says so itself."""
-    if not all(file.parquet for file in inputs.traffic):
+    if not all(file.parquet for file in files):
         return None
     try:
-        return sum(int(pq.read_metadata(file.path).num_rows) for file in inputs.traffic)
+        return sum(int(pq.read_metadata(file.path).num_rows) for file in files)
     except (pa.ArrowException, OSError):
         return None  # the reader will say what is wrong, and where
 
@@ -202,15 +343,7 @@ def _register_intents(engine: DuckDB, asked: dict[int, list[str]]) -> None:
 
 
 def _gear(settings: Settings) -> Gear:
-    if settings.sketch_key_file is None:
-        return Gear.from_key()
-    try:
-        key = settings.sketch_key_file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{settings.sketch_key_file}: cannot read the sketch key: {error.strerror}") from error
-    if len(key) < 16:
-        raise InputError(f"{settings.sketch_key_file}: a sketch key has at least 16 bytes; this one has {len(key)}")
-    return Gear.from_key(key)
+    return Gear.from_key(read_key(settings.sketch_key_file)) if settings.sketch_key_file else Gear.from_key()
 
 
 @contextmanager

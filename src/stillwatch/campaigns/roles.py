@@ -91,17 +91,15 @@ class _Seen:
         return sum(n for n, job, own in rows if own > job)
 
 
-def _seen(engine: DuckDB, seen_sql: str) -> dict[tuple[int, int], _Seen]:
+def _seen(engine: DuckDB, what: str) -> dict[tuple[int, int], _Seen]:
+    engine.create("seen", _sql(what))
     found: dict[tuple[int, int], _Seen] = defaultdict(_Seen)
-    for row in engine.query(_sql("sightings").format(seen=seen_sql)).to_pylist():
+    for row in engine.query(_sql("sightings")).to_pylist():
         seen = found[row["campaign_no"], row["account_no"]]
         seen.job_days.append(row["job_days"])
         seen.own_days.append(row["own_days"])
         seen.job.append(row["job"])
     return found
-
-
-_KEYS = "SELECT campaign_no, account_no, day, job, key_id AS value FROM member_traffic"
 
 
 def _lived_before(row: dict[str, int | None]) -> bool:
@@ -121,11 +119,12 @@ def members(engine: DuckDB) -> dict[int, list[Member]]:
     ).to_pylist():
         keys.setdefault((row["campaign_no"], row["account_no"]), []).append((row["key_id"], row["exchanges"]))
     engine.create("member_traffic", _sql("member_traffic"))
-    by_place, by_key = _seen(engine, _sql("places")), _seen(engine, _KEYS)
+    by_place, by_exits, by_key = (_seen(engine, f"{what}_seen") for what in ("places", "exits", "keys"))
     found: dict[int, list[Member]] = {}
     for row in engine.query(_sql("parts")).to_pylist():
         at = (row["campaign_no"], row["account_no"])
-        bits = theft_bits(by_place[at].sightings(), by_key[at].sightings(), _lived_before(row))
+        places = by_place[at].sightings()
+        bits = theft_bits(places, by_exits[at].sightings(), by_key[at].sightings(), lived_before=_lived_before(row))
         probability = row["probability_ppm"] / 1e6 / (1.0 + 2.0**bits)
         found.setdefault(row["campaign_no"], []).append(
             Member(

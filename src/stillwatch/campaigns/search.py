@@ -163,24 +163,39 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
         waiting = left
     # With all their jobs, pools may turn out to be one: they are merged once more.
     final = merged(run)
-    divided = [(a, j, of) for pool, of in final for a, j in _parts(pool, [own_of[n] for n in of], jobs.sent)]
-    own_jobs = _of_groups([j for _, j, _ in divided], "job")
-    judged = []
-    accounts_of = _of_groups([a for a, _, _ in divided], "account_no")
-    for number, weighed in _weigh(engine, accounts_of, own_jobs, silent).items():
-        of = divided[number][2]
-        ceiling = max(ceilings[n] for n in of)
-        r = np.array([max(how_likely[n].get(m, 0.0) for n in of) for m in weighed.members.tolist()])
-        judged.append(Candidate(weighed, judge(weighed, ceiling), r, tuple(_jobs_of(own_jobs, number).tolist())))
+    whole = [(pool, np.unique(np.concatenate([own_of[n] for n in of])), k) for k, (pool, of) in enumerate(final)]
+    divided = [(*part, k) for pool, own, k in whole for part in _parts(pool, own, jobs.sent)]
+
+    def judged_as(given: list[_Part]) -> list[Candidate]:
+        accounts_of = _of_groups([accounts for accounts, _, _ in given], "account_no")
+        jobs_of = _of_groups([own for _, own, _ in given], "job")
+        made = []
+        for number, weighed in _weigh(engine, accounts_of, jobs_of, silent).items():
+            of = final[given[number][2]][1]
+            ceiling = max(ceilings[n] for n in of)
+            r = np.array([max(how_likely[n].get(m, 0.0) for n in of) for m in weighed.members.tolist()])
+            made.append(Candidate(weighed, judge(weighed, ceiling), r, tuple(given[number][1].tolist())))
+        return made
+
+    judged = judged_as(divided)
+    # A pool that does not fall into campaigns throughout is judged as one.
+    undivided = {k for (_, _, k), c in zip(divided, judged, strict=True) if c.verdict != "campaign"}
+    undivided &= {k for k in undivided if sum(d[2] == k for d in divided) > 1}
+    judged = [c for (_, _, k), c in zip(divided, judged, strict=True) if k not in undivided]
+    judged += judged_as([w for w in whole if w[2] in undivided])
     return judged + _left(first, judged)
 
 
+# Accounts and jobs that are judged together, and the number of the pool that they are of.
+_Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]
+
+
 def _parts(
-    pool: npt.NDArray[np.int64], own: list[npt.NDArray[np.int64]], sent: pa.Table
+    pool: npt.NDArray[np.int64], own: npt.NDArray[np.int64], sent: pa.Table
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """The campaigns that a pool may serve: accounts and jobs of each."""
     account, job = sent["account_no"].to_numpy(), sent["job"].to_numpy()
-    theirs = np.isin(account, pool) & np.isin(job, np.concatenate(own))
+    theirs = np.isin(account, pool) & np.isin(job, own)
     return parts(account[theirs], job[theirs], sent["exchanges"].to_numpy()[theirs])
 
 

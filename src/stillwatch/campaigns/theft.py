@@ -20,6 +20,8 @@ from stillwatch.evidence.kind import VIEW_CAP
 THEFT_PRIOR_BITS = -5.0
 # Jeffreys' prior for the share of each place.
 EVEN = 0.5
+# Two to one is the least that says anything.
+DIFFERENT_BITS = 1.0
 # Whoever relays customers may give them keys of their own: keys apart are 8 to 1 at most, and never enough alone.
 KEYS_CAP = 3.0
 # A key cannot be stolen from an account that did not yet live. Business of its own for a day before the job, or an age
@@ -58,10 +60,15 @@ def apart(seen: Sightings) -> float:
     return max(-VIEW_CAP, min(VIEW_CAP, bits))
 
 
-def theft_bits(places: Sightings, keys: Sightings, lived_before: bool) -> float:
+def theft_bits(places: Sightings, exits: Sightings, keys: Sightings, *, lived_before: bool) -> float:
     """log2 odds that the account's key was stolen and its holder takes no part.
 
+    exits: as places, but those that several members use taken as one, since a pool moves between its exits as it likes.
+    Only where the two kinds of business come from different places even so, it matters which exits those were.
     lived_before: whether the account is known to have lived before the job came.
     """
+    by_places = apart(exits)
+    if by_places >= DIFFERENT_BITS:
+        by_places = apart(places)
     by_keys = max(-KEYS_CAP, min(KEYS_CAP, apart(keys)))
-    return THEFT_PRIOR_BITS + apart(places) + by_keys + (0.0 if lived_before else NO_LIFE_BEFORE_BITS)
+    return THEFT_PRIOR_BITS + by_places + by_keys + (0.0 if lived_before else NO_LIFE_BEFORE_BITS)

@@ -11,13 +11,13 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
 
     Every further network halves the belief in one place: two bits for every doubling, eight at most. An application, or
     a person who evades limits, calls from where it runs, which needs no exits; so many networks speak against these as
-    well, a bit and a half for every doubling over four, three at most, and fewer speak for them in like measure.
-    Conventions.
+    well, a bit and a half for every doubling over four, three at most; fewer speak for them, by a bit and a half at
+    most. Conventions.
     """
     if counts["networks"] < 1:
         return None
     doublings = math.log2(counts["networks"])
-    elsewhere = min(3.0, 1.5 * (doublings - 2.0))
+    elsewhere = max(-1.5, min(3.0, 1.5 * (doublings - 2.0)))
     return {
         "cohort_event": min(8.0, 2.0 * doublings),
         "one_organisation": min(3.0, 2.0 * doublings),

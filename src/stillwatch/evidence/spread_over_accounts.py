@@ -10,9 +10,9 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """An application needs one account; the same job over many that hide a common owner is how limits are evaded.
 
     One bit for every doubling of the accounts, three at most (8 accounts); three against where one organisation is
-    declared by most of them. Nothing is hidden, and nothing said, where two in three show one common origin: one
-    card, device, telephone, mail address or place. Accounts count as the inverse of Simpson's index of who sends how
-    much, so that a job which one account runs and others touch is not spread.
+    declared by most of them. Nothing is hidden, and nothing said, where two in three show one common origin: one card,
+    device, telephone, mail address, or place from which half of their traffic comes. Accounts count as the inverse of
+    Simpson's index of who sends how much, so that a job which one account runs and others touch is not spread.
     """
     if counts["owned"] >= 0.5 * counts["accounts"]:
         return {"application": -3.0}
@@ -66,7 +66,12 @@ KIND = Conduct(
         UNION ALL
         SELECT account_no, 'mail' AS what, email_hash AS value FROM known_accounts
         UNION ALL
-        SELECT DISTINCT account_no, 'place' AS what, block AS value FROM traffic
+        SELECT t.account_no, 'place' AS what, t.block AS value
+        FROM traffic AS t
+        JOIN parties AS p ON p.account_no = t.account_no
+        WHERE t.block IS NOT NULL
+        GROUP BY t.account_no, t.block
+        HAVING 2 * count(*) >= max(p.exchanges)
       ) AS w ON w.account_no = c.account_no
       WHERE w.value IS NOT NULL
       GROUP BY c.group_no, w.what, w.value

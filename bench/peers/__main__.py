@@ -1,0 +1,192 @@
+"""Stillwatch beside other detectors: one command, one table, the same worlds in one run.
+
+    python -m bench.peers [--exchanges N] [--tuning SEED ...] [--fresh SEED ...] [--worlds NAME ...] [--peers NAME ...]
+        [--minilm] [--ablation] [--minutes N] [--work DIR]
+
+Prints for every kind of world a row a detector, as Markdown. Needs uv and a package index. What was run before on the
+same worlds with the same code is not run again, so that a broken run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.peers.figures import Choice, Labelled, best_window, chosen, figures, finished, labelled, window_rates
+from bench.peers.running import OWN, PEERS, Peer, Ran, Runs, without
+from bench.peers.told import Told
+from bench.peers.windows import SHARES
+from stillwatch.evaluate.calibration import ACCUSED
+from stillwatch.evidence import kinds
+from stillwatch.simulate import WORLDS, simulate
+
+KINDS = ("february-2026", "summer-2026", "mixture", "look-alikes")
+# The sentence encoder takes minutes where there are thousands of accounts, to say only how many of them are accused.
+WITHOUT_MINILM = ("look-alikes",)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The worlds of one kind."""
+
+    tuning: tuple[Path, ...]
+    fresh: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A peer on one kind of world."""
+
+    peer: Peer
+    tuning: list[Labelled]
+    fresh: list[Labelled]
+    runs: list[Ran]
+
+
+def make(options: argparse.Namespace, folder: Path) -> dict[str, Made]:
+    """Simulate every world anew: it takes seconds, and a kept one could be older than the simulator."""
+
+    def world(kind: str, seed: int) -> Path:
+        path = folder / f"{kind}-{seed}"
+        simulate(path, world=kind, exchanges=options.exchanges, seed=seed)
+        return path
+
+    return {
+        kind: Made(tuple(world(kind, s) for s in options.tuning), tuple(world(kind, s) for s in options.fresh))
+        for kind in options.worlds
+    }
+
+
+def run(runs: Runs, peer: Peer, made: dict[str, Made]) -> dict[str, Result]:
+    """A peer on every world; one that learns is never given the world that it scores."""
+    learn = [w for kind, m in made.items() for w in m.tuning]
+    results = {}
+    for kind, worlds in made.items():
+        if kind in WITHOUT_MINILM and "minilm" in peer.options:
+            continue
+        first = worlds.fresh[0] if WORLDS[kind].campaigns else None
+        tuning = worlds.tuning if peer.tuned else ()
+        ran = [runs.run(peer, w, [x for x in learn if x != w], w == first) for w in (*tuning, *worlds.fresh)]
+        several = [labelled(w, of_statistic(peer, r.told)) for w, r in zip((*tuning, *worlds.fresh), ran, strict=True)]
+        count = len(tuning)
+        results[kind] = Result(peer, several[:count], several[count:], ran[count:])
+    return results
+
+
+def of_statistic(peer: Peer, told: Told) -> Told:
+    """Only what one statistic said, where several share a process."""
+    return Told(
+        {s: v for s, v in told.settings.items() if s.startswith(peer.statistic)},
+        {s: v for s, v in told.windows.items() if s.startswith(peer.statistic)},
+    )
+
+
+def choice_of(results: dict[str, Result], kind: str) -> Choice | None:
+    """Stillwatch accuses at its one stated probability. A peer has its best point on tuning worlds of the same kind, or
+    over all kinds together where nobody of the kind is guilty; among settings that it finished in the fresh worlds."""
+    result = results[kind]
+    if not result.peer.tuned:
+        return Choice("as it is", ACCUSED, 0.0)
+    several = result.tuning if WORLDS[kind].campaigns else [w for r in results.values() for w in r.tuning]
+    known = set(finished(result.fresh))
+    kept = [
+        Labelled(w.accounts, w.guilty, Told({s: v for s, v in w.told.settings.items() if s in known})) for w in several
+    ]
+    return chosen(kept) if kept else None
+
+
+def number(value: float | None) -> str:
+    """A rate with three digits."""
+    return "none" if value is None else f"{value:.3f}"
+
+
+def row(results: dict[str, Result], kind: str, minutes: float) -> list[str]:
+    """A line of the table of accounts."""
+    result, choice = results[kind], choice_of(results, kind)
+    late = any(r.outcome == "did not finish" for r in result.runs)
+    if choice is None or choice.setting not in finished(result.fresh):
+        failed = any(r.outcome == "failed" for r in result.runs)
+        why = f"did not finish in {minutes:g} minutes" if late else "failed" if failed else "nothing to tune on"
+        return [result.peer.name, why, *[""] * 7]
+    f = figures(result.fresh, choice)
+    seconds = sum(r.seconds for r in result.runs) / len(result.runs)
+    return [
+        result.peer.name,
+        str(f.accused),
+        str(f.wrongly),
+        number(f.precision),
+        number(f.recall),
+        number(f.average_precision),
+        number(f.recall_at),
+        f"{seconds:.0f}{' (stopped)' if late else ''}",
+        f"{choice.setting}, from {choice.threshold:.4g}",
+    ]
+
+
+HEAD = [
+    "detector", "accused", "wrongly", "precision", "recall", "AP", "recall at 0.1% of innocents", "seconds a world",
+    "operating point",
+]  # fmt: skip
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def accounts_tables(everything: Sequence[dict[str, Result]], made: dict[str, Made], minutes: float) -> None:
+    """A table of accounts for every kind of world."""
+    for kind in made:
+        here = [results for results in everything if kind in results]
+        fresh = here[0][kind].fresh
+        guilty, accounts = sum(int(w.guilty.sum()) for w in fresh), sum(len(w.accounts) for w in fresh)
+        print(f"\n### {kind}: {len(fresh)} fresh worlds, {accounts:,} accounts, {guilty} of them guilty\n")
+        print(table(HEAD, [row(results, kind, minutes) for results in here]), flush=True)
+
+
+def windows_table(everything: Sequence[dict[str, Result]], made: dict[str, Made]) -> None:
+    """What share of windows is flagged, by the share of a campaign in them."""
+    rows = []
+    for kind in made:
+        for results in everything:
+            if kind not in results:
+                continue
+            told = [w.told for w in results[kind].fresh if w.told.windows]
+            setting = best_window(told)
+            if setting is not None:
+                rates = window_rates(told, setting)
+                rows.append([kind, results[kind].peer.name, setting, *[f"{rates[f'{s:g}']:.2f}" for s in SHARES]])
+    if rows:
+        print("\n### Windows flagged, by the share of a campaign in them\n")
+        print(table(["world", "detector", "setting", *[f"{s:.0%}" for s in SHARES]], rows), flush=True)
+
+
+def main() -> None:
+    given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    given.add_argument("--exchanges", type=int, default=20_000)
+    given.add_argument("--tuning", type=int, nargs="+", default=[901], help="seeds of the worlds to tune on")
+    given.add_argument("--fresh", type=int, nargs="+", default=[911, 912], help="seeds of the worlds to judge on")
+    given.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(KINDS))
+    given.add_argument("--peers", nargs="+", help="beginnings of names; without it all")
+    given.add_argument("--minilm", action="store_true", help="the statistics on a sentence encoder too: takes longest")
+    given.add_argument("--ablation", action="store_true", help="Stillwatch with each view of evidence left out")
+    given.add_argument("--minutes", type=float, default=4, help="time limit of one process")
+    given.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "stillwatch-bench" / "peers")
+    options = given.parse_args()
+    asked = tuple(p.lower() for p in options.peers or [""])
+    peers = [p for p in PEERS if p.name.lower().startswith(asked) and (options.minilm or "minilm" not in p.options)]
+    if options.ablation:
+        peers = [OWN, *[without(view) for view in sorted({kind.view for kind in kinds()})]]
+    runs = Runs(options.work, options.minutes * 60)
+    with tempfile.TemporaryDirectory() as folder:
+        made = make(options, Path(folder))
+        everything = [run(runs, peer, made) for peer in peers]
+        accounts_tables(everything, made, options.minutes)
+        windows_table(everything, made)
+
+
+if __name__ == "__main__":
+    main()
