@@ -28,8 +28,8 @@ class Settings(BaseSettings):
     batch_rows: int = Field(16_384, ge=1, le=1_000_000, description="exchanges a batch")
     sketch_key_file: Path | None = Field(
         None,
-        description="file with the secret key of the sketch; without it a "
-        "published key is used, so that a one-off scan can be repeated",
+        description="file with the secret key of the sketch; without it a store uses its own, and a one-off scan a "
+        "published key, so that it can be repeated",
     )
     work_dir: Path | None = Field(None, description="folder for intermediate files; by default beside the output")
 
