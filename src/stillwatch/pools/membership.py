@@ -56,6 +56,24 @@ def _told_by(group: Weighed) -> list[Observation]:
     return [best[view] for view in sorted(best)]
 
 
+def _told_of(group: Weighed, start: Floats, owner: Integers) -> list[Observation]:
+    """As `_told_by`, where members are known: of each view the link that joins them most, against outsiders, if at all.
+
+    What the group as a whole shows is no guide then, since most of it may be strangers.
+    """
+    best: dict[str, tuple[float, Observation]] = {}
+    for seen in group.observations:
+        if not isinstance(seen.kind, Link):
+            continue
+        flags, rate, _ = _joined(group, seen.kind.name, start, owner)
+        known = flags[start >= LIKELY_HOLDER]
+        bits = float(np.log2(((known == 1).sum() + 1.0) / ((known >= 0).sum() + 2.0) / rate))
+        held = best.get(seen.kind.view)
+        if bits > JOINED_BITS and (held is None or (bits, seen.kind.name) > (held[0], held[1].kind.name)):
+            best[seen.kind.view] = (bits, seen)
+    return [best[view][1] for view in sorted(best)]
+
+
 @dataclass(frozen=True, slots=True)
 class Business:
     """What a group's members do: who sends how much of which of the group's jobs.
@@ -188,11 +206,10 @@ def membership(group: Weighed, business: Business) -> Floats:
     runs several of the pool's own jobs; and so is every contracted account, of which a person decides.
     Shape: aligned with members.
     """
-    told = _told_by(group)
-    size = len(group.members)
-    if not told:
-        return np.ones(size)
     r = _start(group, business.known)
+    told = _told_of(group, r, business.owner) if business.known.any() else _told_by(group)
+    if not told:
+        return np.ones(len(group.members))
     for _ in range(ROUNDS):
         flags, rates = [], []
         for seen in told:
