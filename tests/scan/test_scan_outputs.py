@@ -115,11 +115,11 @@ def test_only_what_k_parties_share_is_written(tmp_path):
     assert not [p for p in payloads if p[:60].casefold() in text]
 
 
-def test_text_shared_by_accounts_of_one_payer_is_not_shared_by_k_parties(tmp_path):
+def test_text_shared_by_accounts_of_four_payers_is_not_shared_by_k_parties(tmp_path):
     known = accounts()
     for row in known:
         if row["account_id"] in HAND:
-            row["payment_fingerprint"] = "one-card"
+            row["payment_fingerprint"] = f"card-{HAND.index(row['account_id']) % 4}"
     result = scanned(write(tmp_path / "world", rows(), known), tmp_path / "out")
     assert result.accused() == set(HAND)
     assert "complete reasoning" not in everything(result.folder).casefold()
