@@ -13,8 +13,8 @@ from tools.reference.markdown import code, sentence, table
 _LEAD = """\
 `stillwatch simulate` writes traffic in which who belongs to which campaign is known. `--exchanges N` counts all rows;
 half of them are background (in `mixture`, `careful` and `look-alikes` as the world's page says), and the proportions of
-the campaigns are kept at every size. The same arguments give the same world. The truth lies apart, in `truth_accounts.parquet`, `truth_memberships.parquet` and
-`truth_exchanges.parquet`, which a scan never reads.
+the campaigns are kept at every size. The same arguments give the same world. The truth lies apart, in
+`truth_accounts.parquet`, `truth_memberships.parquet` and `truth_exchanges.parquet`, which a scan never reads.
 
 A simulated world is an argument about what campaigns look like, not a sample of them. What is known and what is
 assumed is said below.
