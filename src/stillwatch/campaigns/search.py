@@ -52,19 +52,6 @@ class Candidate:
         return np.asarray(self.judgement.probability * self.membership, np.float64)
 
 
-def _weigh(engine: DuckDB, accounts: pa.Table, jobs: pa.Table, silent: frozenset[str]) -> dict[int, Weighed]:
-    engine.register("group_jobs", jobs)
-    engine.register("candidates", accounts)
-    engine.create(
-        "group_traffic",
-        "SELECT DISTINCT g.group_no, t.* FROM group_jobs AS g JOIN job_traffic AS j ON j.job = g.job "
-        "JOIN account_jobs AS a ON a.job = j.job AND a.account_no = j.account_no "
-        "JOIN candidates AS c ON c.group_no = g.group_no AND c.account_no = j.account_no "
-        "JOIN traffic AS t ON t.exchange_no = j.exchange_no",
-    )
-    return weigh(engine, accounts, silent)
-
-
 @dataclass(frozen=True, slots=True)
 class _Sends:
     """Who sends how much of which job, and who has a contract."""
@@ -115,6 +102,115 @@ def _of_groups(groups: list[npt.NDArray[np.int64]], column: str) -> pa.Table:
     return pa.table({"group_no": numbers, column: np.concatenate([np.zeros(0, np.int64), *groups])})
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Accounts and jobs that are judged together.
+
+    likely: for each account, how likely the hand runs it, if there is one. ceiling: the most that P(one hand) may be.
+    """
+
+    accounts: npt.NDArray[np.int64]
+    jobs: npt.NDArray[np.int64]
+    likely: dict[int, float]
+    ceiling: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What every step of the search asks: the engine's tables, which columns are silent, and who sends what."""
+
+    engine: DuckDB
+    silent: frozenset[str]
+    sends: _Sends
+
+    def weigh(self, accounts: pa.Table, jobs: pa.Table) -> dict[int, Weighed]:
+        """Weigh groups, given as (group_no, account_no) and (group_no, job), by their exchanges of these jobs."""
+        self.engine.register("group_jobs", jobs)
+        self.engine.register("candidates", accounts)
+        self.engine.create(
+            "group_traffic",
+            "SELECT DISTINCT g.group_no, t.* FROM group_jobs AS g JOIN job_traffic AS j ON j.job = g.job "
+            "JOIN account_jobs AS a ON a.job = j.job AND a.account_no = j.account_no "
+            "JOIN candidates AS c ON c.group_no = g.group_no AND c.account_no = j.account_no "
+            "JOIN traffic AS t ON t.exchange_no = j.exchange_no",
+        )
+        return weigh(self.engine, accounts, self.silent)
+
+    def of_jobs(self, jobs: pa.Table) -> list[Candidate]:
+        """Groups that share jobs, each tested for one hand."""
+        sent = self.sends.sent
+        groups = jobs.join(sent, "job", join_type="inner").group_by(["group_no", "account_no"]).aggregate([])
+        groups = groups.sort_by([("group_no", "ascending"), ("account_no", "ascending")])
+        first = []
+        for number, weighed in self.weigh(groups, jobs).items():
+            own = _jobs_of(jobs, number)
+            first.append(Candidate(weighed, judge(weighed), self.sends.membership(weighed, own), tuple(own.tolist())))
+        return first
+
+    def pools(self, controlled: list[npt.NDArray[np.int64]], sure: list[float]) -> list[_Part]:
+        """Groups of controlled accounts merged into pools, each with all its jobs and without the strangers."""
+        found: list[_Part] = []
+        waiting = list(range(len(controlled)))
+        for _ in range(TURNS):
+            pools = merged([controlled[n] for n in waiting])
+            wide = with_their_jobs([accounts for accounts, _ in pools], self.sends.sent)
+            kept: set[int] = set()
+            for number, weighed in self.weigh(wide.accounts, wide.jobs).items():
+                of = [waiting[n] for n in pools[number][1]]
+                own = _jobs_of(wide.jobs, number)
+                r = self.sends.membership(weighed, own, _confirmed([controlled[n] for n in of]))
+                accounts = weighed.members[r >= LIKELY]
+                stayed = [n for n in of if 2 * np.isin(controlled[n], accounts).sum() >= len(controlled[n])]
+                if len(accounts) < 2 or not stayed:
+                    continue
+                kept |= set(stayed)
+                likely = dict(zip(weighed.members.tolist(), r.tolist(), strict=True))
+                found.append(_Part(accounts, own, likely, max(sure[n] for n in stayed)))
+            # A group that its pool left behind may be a pool by itself, or with others that were left.
+            left = [n for n in waiting if n not in kept]
+            if not kept or not left:
+                break
+            waiting = left
+        # With all their jobs, pools may turn out to be one: they are merged once more.
+        return [_together(accounts, [found[n] for n in of]) for accounts, of in merged([f.accounts for f in found])]
+
+    def judged(self, pools: list[_Part]) -> list[Candidate]:
+        """Each pool divided into the campaigns that it serves; one that does not fall into campaigns throughout is
+        judged as one."""
+        divided = [self.divided(pool) for pool in pools]
+        in_turn = iter(self.candidates([part for parts_of in divided for part in parts_of]))
+        several = [[next(in_turn) for _ in parts_of] for parts_of in divided]
+        falls = [len(s) == 1 or all(c.verdict == "campaign" for c in s) for s in several]
+        whole = self.candidates([pool for pool, well in zip(pools, falls, strict=True) if not well])
+        return [c for s, well in zip(several, falls, strict=True) if well for c in s] + whole
+
+    def divided(self, pool: _Part) -> list[_Part]:
+        """The campaigns that a pool may serve."""
+        account, job = self.sends.sent["account_no"].to_numpy(), self.sends.sent["job"].to_numpy()
+        theirs = np.isin(account, pool.accounts) & np.isin(job, pool.jobs)
+        several = parts(account[theirs], job[theirs], self.sends.sent["exchanges"].to_numpy()[theirs])
+        return [_Part(accounts, own, pool.likely, pool.ceiling) for accounts, own in several]
+
+    def candidates(self, given: list[_Part]) -> list[Candidate]:
+        """Judge parts, in their order."""
+        accounts, jobs = (
+            _of_groups([g.accounts for g in given], "account_no"),
+            _of_groups([g.jobs for g in given], "job"),
+        )
+        made = []
+        for number, weighed in self.weigh(accounts, jobs).items():
+            part = given[number]
+            r = np.array([part.likely[m] for m in weighed.members.tolist()])
+            made.append(Candidate(weighed, judge(weighed, part.ceiling), r, tuple(part.jobs.tolist())))
+        return made
+
+
+def _together(accounts: npt.NDArray[np.int64], of: list[_Part]) -> _Part:
+    """Several parts as one: as likely as where each account was likeliest."""
+    likely = {m: max(part.likely.get(m, 0.0) for part in of) for m in accounts.tolist()}
+    return _Part(accounts, np.unique(np.concatenate([p.jobs for p in of])), likely, max(p.ceiling for p in of))
+
+
 def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     """Every group that was considered: pools first, then the groups of which no hand was found.
 
@@ -126,77 +222,14 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     The engine holds `traffic`, `parties`, `account_jobs`, `job_traffic`, `job_intents`, `known_accounts`, `models`.
     silent: columns without any value, whose kinds of evidence stay silent.
     """
-    sends = _sends(engine, jobs.sent)
-    groups = jobs.groups.join(jobs.sent, "job", join_type="inner").group_by(["group_no", "account_no"]).aggregate([])
-    groups = groups.sort_by([("group_no", "ascending"), ("account_no", "ascending")])
-    first = []
-    for number, weighed in _weigh(engine, groups, jobs.groups, silent).items():
-        own = _jobs_of(jobs.groups, number)
-        first.append(Candidate(weighed, judge(weighed), sends.membership(weighed, own), tuple(own.tolist())))
+    search = _Search(engine, silent, _sends(engine, jobs.sent))
+    first = search.of_jobs(jobs.groups)
     controlled, sure = _controlled(first)
-    for accounts, chance in _common_jobs(communities(engine, silent), jobs.sent, len(sends.everything)):
+    for accounts, chance in _common_jobs(communities(engine, silent), jobs.sent, len(search.sends.everything)):
         controlled.append(accounts)
         sure.append(chance)
-    run, how_likely, own_of, ceilings = [], [], [], []
-    waiting = list(range(len(controlled)))
-    for _ in range(TURNS):
-        pools = merged([controlled[n] for n in waiting])
-        wide = with_their_jobs([accounts for accounts, _ in pools], jobs.sent)
-        kept: set[int] = set()
-        for number, weighed in _weigh(engine, wide.accounts, wide.jobs, silent).items():
-            of = [waiting[n] for n in pools[number][1]]
-            own = _jobs_of(wide.jobs, number)
-            r = sends.membership(weighed, own, _confirmed([controlled[n] for n in of]))
-            accounts = weighed.members[r >= LIKELY]
-            stayed = [n for n in of if 2 * np.isin(controlled[n], accounts).sum() >= len(controlled[n])]
-            if len(accounts) < 2 or not stayed:
-                continue
-            kept |= set(stayed)
-            run.append(accounts)
-            how_likely.append(dict(zip(weighed.members.tolist(), r.tolist(), strict=True)))
-            own_of.append(own)
-            ceilings.append(max(sure[n] for n in stayed))
-        # A group that its pool left behind may be a pool by itself, or with others that were left.
-        left = [n for n in waiting if n not in kept]
-        if not kept or not left:
-            break
-        waiting = left
-    # With all their jobs, pools may turn out to be one: they are merged once more.
-    final = merged(run)
-    whole = [(pool, np.unique(np.concatenate([own_of[n] for n in of])), k) for k, (pool, of) in enumerate(final)]
-    divided = [(*part, k) for pool, own, k in whole for part in _parts(pool, own, jobs.sent)]
-
-    def judged_as(given: list[_Part]) -> list[Candidate]:
-        accounts_of = _of_groups([accounts for accounts, _, _ in given], "account_no")
-        jobs_of = _of_groups([own for _, own, _ in given], "job")
-        made = []
-        for number, weighed in _weigh(engine, accounts_of, jobs_of, silent).items():
-            of = final[given[number][2]][1]
-            ceiling = max(ceilings[n] for n in of)
-            r = np.array([max(how_likely[n].get(m, 0.0) for n in of) for m in weighed.members.tolist()])
-            made.append(Candidate(weighed, judge(weighed, ceiling), r, tuple(given[number][1].tolist())))
-        return made
-
-    judged = judged_as(divided)
-    # A pool that does not fall into campaigns throughout is judged as one.
-    undivided = {k for (_, _, k), c in zip(divided, judged, strict=True) if c.verdict != "campaign"}
-    undivided &= {k for k in undivided if sum(d[2] == k for d in divided) > 1}
-    judged = [c for (_, _, k), c in zip(divided, judged, strict=True) if k not in undivided]
-    judged += judged_as([w for w in whole if w[2] in undivided])
+    judged = search.judged(search.pools(controlled, sure))
     return judged + _left(first, judged)
-
-
-# Accounts and jobs that are judged together, and the number of the pool that they are of.
-_Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]
-
-
-def _parts(
-    pool: npt.NDArray[np.int64], own: npt.NDArray[np.int64], sent: pa.Table
-) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """The campaigns that a pool may serve: accounts and jobs of each."""
-    account, job = sent["account_no"].to_numpy(), sent["job"].to_numpy()
-    theirs = np.isin(account, pool) & np.isin(job, own)
-    return parts(account[theirs], job[theirs], sent["exchanges"].to_numpy()[theirs])
 
 
 def _confirmed(groups: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
