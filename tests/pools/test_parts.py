@@ -1,0 +1,44 @@
+"""A pool divided by the jobs that its accounts mainly run, worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stillwatch.pools import parts
+
+
+def sent(rows):
+    """rows: (account, job, exchanges)."""
+    return tuple(np.array([r[i] for r in rows], np.int64) for i in range(3))
+
+
+def two_campaigns(bridge):
+    """Accounts 0 to 4 run job 0, accounts 10 to 14 job 1; each sends `bridge` exchanges of job 2, of its hundred."""
+    rows = [(a, 0, 100 - bridge) for a in range(5)] + [(a, 1, 100 - bridge) for a in range(10, 15)]
+    return rows + [(a, 2, bridge) for a in (0, 1, 10) if bridge]
+
+
+def test_what_is_done_in_passing_joins_nothing_and_goes_where_most_of_it_is():
+    found = parts(*sent(two_campaigns(5)))
+    assert [(a.tolist(), j.tolist()) for a, j in found] == [([0, 1, 2, 3, 4], [0, 2]), ([10, 11, 12, 13, 14], [1])]
+
+
+def test_a_main_job_in_common_keeps_a_pool_whole():
+    [(accounts, jobs)] = parts(*sent(two_campaigns(40)))
+    assert len(accounts) == 10
+    assert jobs.tolist() == [0, 1, 2]
+
+
+def test_a_few_accounts_with_a_job_of_their_own_are_no_campaign_apart():
+    rows = two_campaigns(0) + [(a, 7, 100) for a in (20, 21, 22)]
+    found = parts(*sent(rows))
+    assert sorted(len(a) for a, _ in found) == [5, 8]
+    assert sum(len(a) for a, _ in found) == 13
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_rows_does_not_matter(seed):
+    rows = two_campaigns(5)
+    np.random.default_rng(seed).shuffle(rows)
+    assert [a.tolist() for a, _ in parts(*sent(rows))] == [[0, 1, 2, 3, 4], [10, 11, 12, 13, 14]]
