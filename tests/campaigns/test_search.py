@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.campaigns.search import _common_jobs
+from stillwatch.campaigns.search import _common_jobs, _confirmed, _Part, _Search
+from stillwatch.evidence.weigh import Weighed
 
 EVERYBODY = 5_000
 
@@ -34,3 +37,57 @@ def test_two_who_share_an_exit_and_a_popular_prompt_do_not():
 def test_linked_accounts_with_a_job_each_have_none_in_common():
     agency = np.arange(8)
     assert _common_jobs([agency], sent({int(a): {int(a), 100 + int(a)} for a in agency}), EVERYBODY) == []
+
+
+def test_eight_linked_accounts_that_share_wordings_two_by_two_are_one_hand():
+    """No wording is run by more than two of them, but each of them runs one with another, and nobody else does."""
+    pool = np.arange(8)
+    pairs = {job: {2 * job, 2 * job + 1} for job in range(4)}
+    strangers = {10 + n: {100 + 2 * n, 101 + 2 * n} for n in range(50)}
+    [(accounts, likely)] = _common_jobs([pool], sent(pairs | strangers), EVERYBODY)
+    assert accounts.tolist() == pool.tolist()
+    assert likely > 0.5
+
+
+def test_the_search_for_members_begins_with_whom_several_groups_hold():
+    groups = [np.array(g) for g in ([1, 2, 3], [2, 3, 4], [3, 4, 99])]
+    assert _confirmed(groups).tolist() == [2, 3, 4]
+    assert _confirmed(groups[:2]).tolist() == [1, 2, 3, 4]
+
+
+def part(*accounts):
+    return _Part(np.array(accounts), np.array([0]), dict.fromkeys(accounts, 1.0), 0.9)
+
+
+def test_what_a_pool_left_behind_is_asked_by_itself():
+    """Two groups overlap by half and are merged; the pool keeps three accounts, and the rest turn out to be a pool."""
+
+    def membership(group, jobs, known):
+        keeps = {0, 1, 2} if 0 in known else set(known.tolist())
+        return np.array([0.9 if m in keeps else 0.1 for m in group.members])
+
+    def weigh(accounts, jobs):
+        number, account = accounts["group_no"].to_numpy(), accounts["account_no"].to_numpy()
+        return {int(g): Weighed(np.sort(account[number == g])) for g in np.unique(number)}
+
+    everybody = sent({0: {0, 1, 2, 3}, 1: {2, 3, 4, 5}, 2: {4, 5}})
+    search = SimpleNamespace(sends=SimpleNamespace(sent=everybody, membership=membership), weigh=weigh)
+    found = _Search.pools(search, [np.array([0, 1, 2, 3]), np.array([2, 3, 4, 5])], [0.8, 0.7])
+    assert [(p.accounts.tolist(), p.ceiling) for p in found] == [([0, 1, 2], 0.8), ([2, 3, 4, 5], 0.7)]
+
+
+def test_a_pool_is_divided_only_where_every_part_is_a_campaign():
+    """Of two pools the first falls into two campaigns; of the second one half is none, so it is judged as one."""
+    halves = {0: [part(0, 1), part(2, 3)], 4: [part(4, 5), part(6, 7)]}
+
+    def candidates(given):
+        return [
+            SimpleNamespace(
+                accounts=p.accounts.tolist(), verdict="cleared" if p.accounts.tolist() == [6, 7] else "campaign"
+            )
+            for p in given
+        ]
+
+    search = SimpleNamespace(divided=lambda pool: halves[int(pool.accounts[0])], candidates=candidates)
+    judged = _Search.judged(search, [part(0, 1, 2, 3), part(4, 5, 6, 7)])
+    assert [c.accounts for c in judged] == [[0, 1], [2, 3], [4, 5, 6, 7]]

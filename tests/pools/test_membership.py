@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,11 @@ def test_groups_that_share_half_of_the_smaller_are_one_pool():
     pools = merged([np.array([1, 2, 3, 4]), np.array([3, 4, 5]), np.array([5, 9, 10, 11])])
     assert [(p.tolist(), of) for p, of in pools] == [([1, 2, 3, 4, 5], [0, 1]), ([5, 9, 10, 11], [2])]
     assert merged([]) == []
+
+
+def test_other_jobs_tell_less_against_an_account_that_is_already_known():
+    jobs = [{0: 50}] * 6 + [{1: 50}] * 3
+    stranger = business(jobs)
+    known = replace(stranger, known=np.arange(9) == 6)
+    r = np.array([0.9] * 6 + [0.1] * 3)
+    assert stranger.content(r)[6] < known.content(r)[6] < 0
