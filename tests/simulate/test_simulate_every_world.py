@@ -6,21 +6,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from world_tables import number, tables
+from world_tables import FILES, number, tables
 
 from stillwatch.simulate import WORLDS, publish, simulate
-from stillwatch.tables import ACCOUNT_EVENTS, ACCOUNT_STATUSES, ACCOUNTS, EXCHANGES, MODELS, STATUSES, VERIFICATIONS
+from stillwatch.tables import ACCOUNT_STATUSES, STATUSES, VERIFICATIONS
 
 N = 20_000
-ALWAYS = {
-    "exchanges.parquet": EXCHANGES.schema,
-    "accounts.parquet": ACCOUNTS.schema,
-    "account_events.parquet": ACCOUNT_EVENTS.schema,
-    "models.parquet": MODELS.schema,
-    "truth_accounts.parquet": publish.TRUTH_ACCOUNTS,
-    "truth_memberships.parquet": publish.TRUTH_MEMBERSHIPS,
-    "truth_exchanges.parquet": publish.TRUTH_EXCHANGES,
-}
 LAYERS = {"truth_pools.parquet": publish.TRUTH_POOLS, "truth_workloads.parquet": publish.TRUTH_WORKLOADS}
 COSTS = {"truth_costs.parquet": publish.TRUTH_COSTS}
 
@@ -39,7 +30,7 @@ def db(world: tuple[str, Path]) -> duckdb.DuckDBPyConnection:
 
 def test_it_has_its_files(world: tuple[str, Path]) -> None:
     name, out = world
-    expected = ALWAYS | (LAYERS if WORLDS[name].layers else {}) | (COSTS if name == "careful" else {})
+    expected = FILES | (LAYERS if WORLDS[name].layers else {}) | (COSTS if name == "careful" else {})
     assert {p.name: pq.read_schema(p) for p in out.iterdir()} == expected
 
 

@@ -7,23 +7,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from world_tables import FILES
 
 from stillwatch.errors import InputError
 from stillwatch.simulate import WORLDS, publish, simulate
 from stillwatch.simulate.background import POPULATIONS
 from stillwatch.simulate.campaigns import FULL_EXCHANGES, sizes
-from stillwatch.tables import ACCOUNT_EVENTS, ACCOUNT_STATUSES, ACCOUNTS, EXCHANGES, MODELS, STATUSES, VERIFICATIONS
+from stillwatch.tables import ACCOUNT_STATUSES, STATUSES, VERIFICATIONS
 
 N = 60_000
-FILES = {
-    "exchanges.parquet": EXCHANGES.schema,
-    "accounts.parquet": ACCOUNTS.schema,
-    "account_events.parquet": ACCOUNT_EVENTS.schema,
-    "models.parquet": MODELS.schema,
-    "truth_accounts.parquet": publish.TRUTH_ACCOUNTS,
-    "truth_memberships.parquet": publish.TRUTH_MEMBERSHIPS,
-    "truth_exchanges.parquet": publish.TRUTH_EXCHANGES,
-}
 
 
 @pytest.fixture(scope="module")

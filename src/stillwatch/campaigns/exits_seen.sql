@@ -1,5 +1,5 @@
--- Where each of the members' exchanges came from. What several members use are the pool's exits: they are one place, since
--- a pool moves between them as it likes.
+-- Where each of the members' exchanges came from. What several members use are the pool's exits: they are one place,
+-- since a pool moves between them as it likes.
 SELECT t.campaign_no, t.account_no, t.day, t.job,
   CASE WHEN u.users > 1 THEN 'exits of the pool' ELSE t.block END AS value
 FROM member_traffic AS t

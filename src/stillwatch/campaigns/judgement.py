@@ -25,7 +25,8 @@ class RivalKind:
 
 # Priors are stated, not measured: there is no census of recurring jobs. They say that of jobs that several accounts
 # run, about one in a hundred is run by one hand and four in a hundred by a cohort (a class, a workshop, a launch); and
-# that a pool under one hand with a common job is an application, an evaluation or a collector about equally often.
+# that a pool under one hand with a common job is an application, an evaluation, somebody who evades limits or a
+# collector with about equal odds, give or take a bit.
 RIVALS: dict[Claim, tuple[RivalKind, ...]] = {
     "one_hand": (
         RivalKind("popular_artefact", "strangers who use the same public prompt or pipeline", -7.0),

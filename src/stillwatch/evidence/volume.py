@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from stillwatch.evidence.kind import Conduct, Example
 
-# Fewer examples than this train nothing: makers of fine-tuning services speak of a clear effect from 50 to 100.
+# Fewer examples than this train little: OpenAI's guide to fine-tuning speaks of clear improvements from 50 to 100.
 LEAST_TRAINED_ON = 100
 
 
