@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -175,20 +175,32 @@ class _Search:
         return [_together(accounts, [found[n] for n in of]) for accounts, of in merged([f.accounts for f in found])]
 
     def judged(self, pools: list[_Part]) -> list[Candidate]:
-        """Each pool divided into the campaigns that it serves; one that does not fall into campaigns throughout is
-        judged as one."""
+        """Each pool divided into the campaigns that it serves.
+
+        Where a part by itself is no campaign, the pool is judged as a whole. If that is one, and no part is cleared, each
+        part is held for what the whole is: what little is seen of a part does not outweigh what its hand does elsewhere.
+        """
         divided = [self.divided(pool) for pool in pools]
         in_turn = iter(self.candidates([part for parts_of in divided for part in parts_of]))
         several = [[next(in_turn) for _ in parts_of] for parts_of in divided]
         falls = [len(s) == 1 or all(c.verdict == "campaign" for c in s) for s in several]
-        whole = self.candidates([pool for pool, well in zip(pools, falls, strict=True) if not well])
-        return [c for s, well in zip(several, falls, strict=True) if well for c in s] + whole
+        wholes = iter(self.candidates([pool for pool, well in zip(pools, falls, strict=True) if not well]))
+        found = [c for s, well in zip(several, falls, strict=True) if well for c in s]
+        for parts_of in (s for s, well in zip(several, falls, strict=True) if not well):
+            whole = next(wholes)
+            if whole.verdict == "campaign" and all(c.verdict != "cleared" for c in parts_of):
+                found += [replace(part, judgement=whole.judgement) for part in parts_of]
+            else:
+                found.append(whole)
+        return found
 
     def divided(self, pool: _Part) -> list[_Part]:
         """The campaigns that a pool may serve."""
         account, job = self.sends.sent["account_no"].to_numpy(), self.sends.sent["job"].to_numpy()
         theirs = np.isin(account, pool.accounts) & np.isin(job, pool.jobs)
-        several = parts(account[theirs], job[theirs], self.sends.sent["exchanges"].to_numpy()[theirs])
+        runners = np.bincount(job)[job]
+        sent = self.sends.sent["exchanges"].to_numpy()
+        several = parts(account[theirs], job[theirs], sent[theirs], runners[theirs])
         return [_Part(accounts, own, pool.likely, pool.ceiling) for accounts, own in several]
 
     def candidates(self, given: list[_Part]) -> list[Candidate]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from stillwatch.campaigns import Candidate, Member, members
-from stillwatch.campaigns.roles import take_traffic
+from stillwatch.campaigns.roles import take_all_they_send, take_traffic, without_other_business
 from stillwatch.engine import DuckDB
 from stillwatch.workloads import Jobs
 from stillwatch.workloads.intents import title
 from stillwatch.workloads.text import SharedText
+
+# What accounts that do nothing but the campaign send in wordings that no other account has.
+OWN_WORDINGS = "Requests in single accounts' own wordings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,14 @@ def assemble(
         [{j: numbers[w.id] for w in g.workloads for j in w.jobs} for g in campaigns],
     )
     found = members(engine)
+    alone = without_other_business(engine, found)
+    theirs = {
+        n: NamedWorkload(f"W-{len(workloads) + i}", OWN_WORDINGS, (), (), ()) for i, n in enumerate(sorted(alone), 1)
+    }
+    found = take_all_they_send(engine, found, alone, {n: len(workloads) + i for i, n in enumerate(theirs)})
+    workloads += theirs.values()
     campaigns = [
-        NamedGroup(g.candidate, g.campaign_id, g.pool_id, g.exchanges, g.workloads, tuple(found.get(n, [])))
+        replace(g, workloads=(*g.workloads, *([theirs[n]] if n in theirs else [])), members=tuple(found.get(n, [])))
         for n, g in enumerate(campaigns)
     ]
     ids = engine.query("SELECT account_no, account_id FROM parties").to_pydict()
