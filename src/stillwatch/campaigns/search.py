@@ -177,8 +177,9 @@ class _Search:
     def judged(self, pools: list[_Part]) -> list[Candidate]:
         """Each pool divided into the campaigns that it serves.
 
-        Where a part by itself is no campaign, the pool is judged as a whole. If that is one, and no part is cleared, each
-        part is held for what the whole is: what little is seen of a part does not outweigh what its hand does elsewhere.
+        Where a part by itself is no campaign, the pool is judged as a whole. If that is one, and no part is cleared,
+        each part is held for what the whole is: what little is seen of a part does not outweigh what its hand does
+        elsewhere.
         """
         divided = [self.divided(pool) for pool in pools]
         in_turn = iter(self.candidates([part for parts_of in divided for part in parts_of]))
