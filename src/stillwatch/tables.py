@@ -246,7 +246,7 @@ OUT_CAMPAIGNS = Table(
     "Workloads run through pools, judged to be distillation that nobody sanctioned.",
     (
         Column("campaign_id", pa.string(), "the campaign", required=True),
-        Column("probability", pa.float64(), "the product of the three factors"),
+        Column("probability", pa.float64(), "what the product of the three factors stands for, calibrated"),
         Column("one_hand", pa.float64(), "P(one hand)"),
         Column("extraction", pa.float64(), "P(extraction | one hand)"),
         Column("unsanctioned", pa.float64(), "P(unsanctioned | both)"),

@@ -21,6 +21,8 @@ from stillwatch.workloads import Jobs
 LIKELY = 0.5
 # Below one in ten a group is cleared; between that and likely it is left open, with what would decide it.
 CLEARED = 0.1
+# A part of a pool that is a campaign as a whole is held for one as well unless its own evidence says one in ten.
+DOUBTED = 0.1
 # How often groups are merged into pools and asked for their members: what a large pool swept up by mistake and left
 # again is asked once more by itself.
 TURNS = 2
@@ -177,9 +179,9 @@ class _Search:
     def judged(self, pools: list[_Part]) -> list[Candidate]:
         """Each pool divided into the campaigns that it serves.
 
-        Where a part by itself is no campaign, the pool is judged as a whole. If that is one, and no part is cleared,
-        each part is held for what the whole is: what little is seen of a part does not outweigh what its hand does
-        elsewhere.
+        Where a part by itself is no campaign, the pool is judged as a whole. If that is one, and nothing speaks clearly
+        against a part, each part is held for what the whole is: what little is seen of a part does not outweigh what
+        its hand does elsewhere.
         """
         divided = [self.divided(pool) for pool in pools]
         in_turn = iter(self.candidates([part for parts_of in divided for part in parts_of]))
@@ -189,7 +191,7 @@ class _Search:
         found = [c for s, well in zip(several, falls, strict=True) if well for c in s]
         for parts_of in (s for s, well in zip(several, falls, strict=True) if not well):
             whole = next(wholes)
-            if whole.verdict == "campaign" and all(c.verdict != "cleared" for c in parts_of):
+            if whole.verdict == "campaign" and all(c.judgement.product >= DOUBTED for c in parts_of):
                 found += [replace(part, judgement=whole.judgement) for part in parts_of]
             else:
                 found.append(whole)

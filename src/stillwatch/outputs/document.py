@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from stillwatch import __version__
+from stillwatch.campaigns.calibration import calibration
 from stillwatch.engine import DuckDB
 from stillwatch.enrich import Gear
 from stillwatch.evidence import Link
@@ -292,7 +293,8 @@ def document(
         traffic=traffic,
         campaigns=campaigns,
         cleared=cleared[:CLEARED_LISTED],
-        settings=settings.model_dump(mode="json", exclude={"work_dir", "sketch_key_file"}),
+        settings=settings.model_dump(mode="json", exclude={"work_dir", "sketch_key_file"})
+        | {"calibration_slope": calibration().slope},
         sketch_key="published" if gear.published else "secret",
         notes=[*_notes(absent, has_accounts), *rejects.warnings],
     )
