@@ -139,12 +139,7 @@ def _repeats(folder: Path, manifest: Manifest, work: Path, memory_limit: str, th
         engine.register_parquet("enriched", work / "parts")
         if engine.scalar("SELECT count(DISTINCT exchange_id) FROM enriched") == manifest.rows:
             return pa.array([], pa.int64())
-        engine.create("exchanges", sql("exchanges"))
-        numbers = engine.query(
-            "SELECT e.exchange_no FROM enriched AS e LEFT JOIN exchanges AS x ON x.exchange_no = e.exchange_no "
-            "WHERE x.exchange_no IS NULL"
-        )
-        return numbers["exchange_no"].combine_chunks()
+        return engine.query(sql("repeats"))["exchange_no"].combine_chunks()
 
 
 def _export(folder: Path, manifest: Manifest, out: Path, repeats: pa.Array, progress: Progress) -> int:
