@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -25,7 +26,7 @@ from stillwatch.outputs import write_results
 from stillwatch.outputs.assembled import Assembled, assemble
 from stillwatch.outputs.publish import published
 from stillwatch.settings import Settings
-from stillwatch.store import ledger
+from stillwatch.store import again, ledger
 from stillwatch.store.ingest import Given, enriched, ingest, reading_digest, told_apart
 from stillwatch.store.kept import Store, opened
 from stillwatch.store.key import read_key
@@ -201,6 +202,13 @@ class _Scan:
 
     def _read_texts(self, places: pa.Table, inputs: sources.Inputs, rows: int) -> list[SharedText]:
         """Texts at places, whose numbers count the exchanges of `inputs`, of which there are `rows`."""
+        paths = [file.path for file in inputs.traffic]
+        if not self.request.join and sum(again.rows_of(path) or -rows for path in paths) == rows:
+            # No row was set aside, so an exchange's number is its row's.
+            numbers, which = np.unique(places["exchange_no"].to_numpy(), return_inverse=True)
+            column = places.schema.get_field_index("exchange_no")
+            compact = places.set_column(column, "exchange_no", pa.array(which))
+            return read_texts(compact, again.picked(paths, numbers), self.gear, self.settings.k)
 
         def batches() -> Iterator[pa.RecordBatch]:
             done = 0

@@ -38,8 +38,8 @@ def build(engine: DuckDB, has_duplicates: bool, local: Local | None = None) -> N
     else:
         engine.create("repeats", "SELECT exchange_no FROM enriched WHERE exchange_no < 0")
         engine.view("exchanges", "SELECT * FROM enriched")
-    engine.create("parties", sql("parties"))
-    engine.create("traffic", sql("traffic"))
+    for name in ("parties", "traffic", "account_exits"):
+        engine.create(name, sql(name))
     if local is None:
         shared(engine)
         return

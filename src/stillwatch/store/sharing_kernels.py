@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0917
 """The loops of `sharing`, compiled: they release the interpreter, so that threads run them side by side."""
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def several(passages, accounts):  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit(types.Tuple((_I8, _U8))(_I8), nogil=True, cache=True)
+@numba.njit(types.Tuple((_I8, _U8))(_I8), nogil=True, cache=True)  # type: ignore[no-untyped-call]
 def _table_of(passages):  # type: ignore[no-untyped-def]
     mask = _room(len(passages)) - 1
     table = np.full(mask + 1, -1, np.int64)
