@@ -95,6 +95,18 @@ def _numbered(texts: pa.ChunkedArray) -> Integers:
     return place[np.asarray(coded.indices, np.int64)] if len(place) else np.zeros(0, np.int64)
 
 
+def clusters(accounts: Integers, values: Integers) -> tuple[Integers, Integers]:
+    """The accounts that equal values join (both arrays aligned, one row an edge): distinct accounts, ascending, and
+    for each the place of the first account of its cluster."""
+    found, label = _clusters(
+        np.ascontiguousarray(accounts, np.int64),
+        np.ascontiguousarray(values, np.int64),
+        np.argsort(accounts, kind="stable"),
+        np.argsort(values, kind="stable"),
+    )
+    return found, label
+
+
 class Reach:
     """Counts what groups reach, one after the other. lift: how much commoner a value must be among members than
     elsewhere, at best, to be among those that could join somebody."""
@@ -145,6 +157,32 @@ class Reach:
 
 
 _I8, _FLAGS = numba.types.int64[::1], numba.types.boolean[::1]
+
+
+@numba.njit(numba.types.UniTuple(_I8, 2)(_I8, _I8, _I8, _I8), nogil=True, cache=True)  # type: ignore[no-untyped-call]
+def _clusters(accounts, values, by_account, by_value):  # type: ignore[no-untyped-def]
+    found, place = np.empty(len(accounts), np.int64), np.empty(len(accounts), np.int64)
+    n = 0
+    for row in by_account:
+        if n == 0 or found[n - 1] != accounts[row]:
+            found[n] = accounts[row]
+            n += 1
+        place[row] = n - 1
+    first = np.arange(n)
+    for i in range(1, len(by_value)):
+        if values[by_value[i]] != values[by_value[i - 1]]:
+            continue
+        a, b = place[by_value[i]], place[by_value[i - 1]]
+        while first[a] != a:
+            first[a] = first[first[a]]
+            a = first[a]
+        while first[b] != b:
+            first[b] = first[first[b]]
+            b = first[b]
+        first[max(a, b)] = min(a, b)
+    for i in range(n):  # whatever an account points at stands before it and points at the cluster's first by now
+        first[i] = first[first[i]]
+    return found[:n].copy(), first
 
 
 @numba.njit(

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from stillwatch.engine import DuckDB
 from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
 from stillwatch.evidence.kind import TRAIT_OUTSIDERS, linkage
-from stillwatch.evidence.links import Holders, Reach, Reached, holders
+from stillwatch.evidence.links import Holders, Reach, Reached, clusters, holders
 
 Integers = npt.NDArray[np.int64]
 
@@ -44,6 +42,8 @@ class Observation:
             return self.by_rival.get(rival, self.by_rival.get("*", 0.0))
         return min(self.bits, 0.0) if rival in self.kind.explained_by else self.bits
 
+
+__all__ = ["Held", "Integers", "Observation", "Weighed", "clusters", "weigh"]
 
 # How much commoner a value must be among those whom a hand runs than elsewhere before it joins an account to them: a
 # bit. What is less telling would be outweighed by the many values that most accounts hold.
@@ -78,16 +78,6 @@ class Weighed:
     held: dict[str, Held] = field(default_factory=dict)
 
 
-def clusters(accounts: Integers, values: Integers) -> tuple[Integers, Integers]:
-    """The accounts that equal values join (both arrays aligned, one row an edge): distinct accounts, ascending, and
-    the number of the cluster of each."""
-    a, rows = np.unique(accounts, return_inverse=True)
-    v, columns = np.unique(values, return_inverse=True)
-    size = len(a) + len(v)
-    graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns + len(a))), (size, size))
-    return a, np.asarray(connected_components(graph, directed=False)[1][: len(a)], np.int64)
-
-
 def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed], asked: dict[str, Holders]) -> None:
     if kind.name not in asked:
         asked[kind.name] = holders(engine, kind)
@@ -98,14 +88,15 @@ def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed], asked: dict[s
     kin = _kin_rate(of, len(everyone)) if kind.kin else 0.0
     reach = Reach(of, JOINING_LIFT)
     for group in groups.values():
-        data = np.isin(group.members, everyone)
+        data = of.known[np.minimum(group.members, len(of.known) - 1)] & (group.members < len(of.known))
         outsiders = len(everyone) - int(data.sum())
         if data.sum() < 2:
             continue
         seen = reach.of(group.members)
-        hit = np.unique(seen.account)
-        flags = np.where(np.isin(group.members, hit), 1, np.where(data, 0, -1)).astype(np.int8)
-        joined = len(hit) - len(np.unique(clusters(seen.account, seen.value)[1]))
+        hit, label = clusters(seen.account, seen.value)
+        flags = np.where(data, 0, -1).astype(np.int8)
+        flags[np.searchsorted(group.members, hit)] = 1
+        joined = len(hit) - int((label == np.arange(len(label))).sum())
         group.held[kind.name] = Held(seen.holder, seen.held, len(everyone))
         expected = max(seen.outside, round(max(kin, _region_rate(seen)) * outsiders))
         _observe(group, kind, flags, (joined, int(data.sum()) - 1), (seen.outside, outsiders, expected))
