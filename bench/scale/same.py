@@ -1,11 +1,12 @@
 """Whether two results of scans say the same: `python -m bench.scale.same BEFORE AFTER`, for folders of results or
 folders of such folders. Used to show that what makes a scan faster changes nothing that it finds.
 
-Tables are compared row for row in their order, `findings.json` and the report to the byte.
+Tables are compared row for row in their order, `findings.json` (but for the settings) and the report to the byte.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -26,11 +27,24 @@ def differences(before: Path, after: Path) -> list[str]:
             ours, theirs = pq.read_table(before / name), pq.read_table(after / name)
             if not ours.equals(theirs):
                 said.append(f"{name}: {_first(ours, theirs)}")
+        elif name == "findings.json":
+            one, other = ((folder / name).read_text() for folder in (before, after))
+            if _found(one) != _found(other):
+                said.append(f"{name}: {_line(one, other)}")
         elif (before / name).read_bytes() != (after / name).read_bytes():
-            lines = zip((before / name).read_text().splitlines(), (after / name).read_text().splitlines(), strict=False)
-            at = next((f"{n}: {a[:120]} | {b[:120]}" for n, (a, b) in enumerate(lines, 1) if a != b), "their length")
-            said.append(f"{name}: line {at}")
+            said.append(f"{name}: {_line((before / name).read_text(), (after / name).read_text())}")
     return said
+
+
+def _found(text: str) -> object:
+    """Findings, without the settings by which they were made."""
+    return {key: value for key, value in json.loads(text).items() if key != "settings"}
+
+
+def _line(one: str, other: str) -> str:
+    lines = zip(one.splitlines(), other.splitlines(), strict=False)
+    at = next((f"{n}: {a[:120]} | {b[:120]}" for n, (a, b) in enumerate(lines, 1) if a != b), "their length")
+    return f"line {at}"
 
 
 def _first(ours: pa.Table, theirs: pa.Table) -> str:

@@ -15,11 +15,13 @@ _SPAN = 2**63 // RANGES
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Where the enriched exchanges lie as Parquet parts on this machine, a folder to work in, and cores to use."""
+    """Where the enriched exchanges lie as Parquet parts on this machine, a folder to work in, cores to use, and the
+    first day that counts, if not all of the parts do."""
 
     parts: Path
     work: Path
     threads: int
+    since: int | None = None
 
 
 def sql(name: str) -> str:
@@ -45,7 +47,7 @@ def build(engine: DuckDB, has_duplicates: bool, local: Local | None = None) -> N
         return
     from stillwatch.store.sharing import share  # its loops are compiled, which an engine elsewhere does not need
 
-    share(engine, local.parts, local.work, local.threads)
+    share(engine, local.parts, local.work, local.threads, local.since)
 
 
 def shared(engine: DuckDB) -> None:

@@ -36,10 +36,11 @@ COLUMNS = ("exchange_no", "account_id", "prompt_hash", "system_prompt_passages",
 CARRIED = pa.schema([(name, pa.int64()) for name in ("passage", "exchange_no", "account_no", "prompt_hash")])
 
 
-def share(engine: DuckDB, parts: Path, work: Path, threads: int) -> None:
+def share(engine: DuckDB, parts: Path, work: Path, threads: int, since: int | None) -> None:
     """Make `shared` and `carried` in the engine, which holds `parties` and `repeats`.
 
-    parts: a folder of enriched exchanges in Parquet. work: a folder for what does not fit into memory.
+    parts: a folder of enriched exchanges in Parquet. work: a folder for what does not fit into memory. since: the first
+    day that counts, if not all do.
     """
     parties = engine.query("SELECT account_id, account_no FROM parties")
     numbers = parties["account_no"].to_numpy().astype(np.int32)
@@ -48,12 +49,13 @@ def share(engine: DuckDB, parts: Path, work: Path, threads: int) -> None:
     with ThreadPoolExecutor(threads) as pool:
 
         def stretches() -> Iterator[_Stretch]:
-            return _stretches(parts, ids, numbers, repeats)
+            return _stretches(parts, ids, numbers, repeats, since)
 
         spilled = _Spilled(work)
         try:
             for made in _in_threads(pool, threads, _Stretch.ranges, stretches()):
                 spilled.write(*made)
+            spilled.finish()
             found = [*_in_threads(pool, threads, spilled.shared, range(1 << RANGE_BITS))]
         finally:
             spilled.remove()
@@ -130,10 +132,13 @@ def _lists(lists: pa.Array) -> tuple[Integers, Integers]:
     return np.asarray(lists.flatten()), offsets
 
 
-def _stretches(parts: Path, ids: pa.Array, numbers: Small, repeats: pa.Array) -> Iterator[_Stretch]:
+def _stretches(parts: Path, ids: pa.Array, numbers: Small, repeats: pa.Array, since: int | None) -> Iterator[_Stretch]:
+    columns = [*COLUMNS, "day"] if since is not None else COLUMNS
     for path in sorted(parts.glob("*.parquet")):
         with pq.ParquetFile(path, read_dictionary=["account_id"]) as file:
-            for rows in file.iter_batches(STRETCH, columns=COLUMNS):
+            for rows in file.iter_batches(STRETCH, columns=columns):
+                if since is not None:
+                    rows = rows.filter(pc.greater_equal(rows.column("day"), since))  # noqa: PLW2901
                 if len(repeats):
                     rows = rows.filter(pc.invert(pc.is_in(rows.column("exchange_no"), repeats)))  # noqa: PLW2901
                 account = rows.column("account_id")
@@ -153,10 +158,15 @@ class _Spilled:
         self._size = 0
 
     def write(self, passages: Integers, accounts: Small, starts: Integers) -> None:
-        passages.tofile(self._passages)
-        accounts.tofile(self._accounts)
+        self._passages.write(passages.data)
+        self._accounts.write(accounts.data)
         self._starts.append(starts + self._size)
         self._size += len(passages)
+
+    def finish(self) -> None:
+        """Bring all that was written to the files, before any range is read."""
+        self._passages.close()
+        self._accounts.close()
 
     def _range(self, path: Path, number: int, kind: type) -> npt.NDArray[Any]:
         everything = np.memmap(path, kind, "r", shape=self._size)
@@ -164,9 +174,6 @@ class _Spilled:
 
     def shared(self, number: int) -> tuple[Integers, Integers]:
         """Passages of one range that several accounts carry, and how many accounts."""
-        if number == 0:
-            self._passages.flush()
-            self._accounts.flush()
         if not self._size:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         passages = self._range(self._paths[0], number, np.int64)

@@ -46,8 +46,11 @@ def verify(folder: Path, progress: Progress) -> Verified:
         if own.exists() and key.key_id(key.read_key(own)) != manifest.key_id:
             faults.append(f"{key.FILE}: not the key that the store was made with")
         read = sum(source.rows for source in manifest.sources)
-        if read != manifest.rows:
-            faults.append(f"{read:,} exchanges were read from its sources, {manifest.rows:,} are in its parts")
+        if read != manifest.rows + manifest.expired:
+            faults.append(
+                f"{read:,} exchanges were read from its sources, {manifest.rows:,} are in its parts and "
+                f"{manifest.expired:,} have expired"
+            )
         done = 0
         for table, members in manifest.tables.items():
             for part in members:
