@@ -2,7 +2,7 @@
 
     python -m bench.scale.days WORLD WORK [--new 1] [--kills 0] [--seed N]
 
-The world's traffic is cut by days. All but the last `--new` days are taken into a store, then the new ones; the same are
+The world's traffic is cut by days. All but the last `--new` days go into a store, then the new ones; the same are
 taken into an empty store. With `--kills` the run of the new days is killed so many times at random moments first, each
 time on a copy of the aged store, which must then be sound and give what the undisturbed run found.
 """

@@ -52,6 +52,8 @@ err_console = _Terminal(stderr=True, highlight=False)
 STAGES = {
     "enrich": "Reading and sketching",
     "store": "Counting",
+    "shared": "Finding shared passages",
+    "carried": "Finding who carries them",
     "workloads": "Finding recurring jobs",
     "passages": "Reading shared passages",
     "evidence": "Weighing evidence",

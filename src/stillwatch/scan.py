@@ -178,7 +178,11 @@ class _Scan:
         since = self._since(engine)
         rows = read.rows if since is None else engine.scalar("SELECT count(*) FROM enriched")
         ids = engine.scalar("SELECT count(DISTINCT exchange_id) FROM enriched")
-        local = store.Local(self.work / "enriched", self.work, self.settings.threads, since)
+
+        def progress(stage: str, done: int) -> None:
+            self.progress(stage, done, ids)
+
+        local = store.Local(self.work / "enriched", self.work, self.settings.threads, since, progress)
         store.build(engine, ids < rows, local)
         _register_known(engine, known)
         self.progress("workloads", 0, None)

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["datatrove[io,processing]==0.10.1", "pyarrow>=22"]
+# dependencies = ["datatrove[io,processing]==0.10.1", "pyarrow>=22", "spacy"]
 # ///
 """datatrove's MinHash stages (signatures, buckets, clusters, filter) over the prompts: uv run --script ... WORLD.
 

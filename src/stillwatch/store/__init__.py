@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -15,13 +16,14 @@ _SPAN = 2**63 // RANGES
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Where the enriched exchanges lie as Parquet parts on this machine, a folder to work in, cores to use, and the
-    first day that counts, if not all of the parts do."""
+    """Where the enriched exchanges lie as Parquet parts on this machine, a folder to work in, cores to use, the first
+    day that counts, if not all of the parts do, and who is told how many exchanges of a stage are done."""
 
     parts: Path
     work: Path
     threads: int
     since: int | None = None
+    progress: Callable[[str, int], None] = lambda _, __: None
 
 
 def sql(name: str) -> str:
@@ -47,7 +49,7 @@ def build(engine: DuckDB, has_duplicates: bool, local: Local | None = None) -> N
         return
     from stillwatch.store.sharing import share  # its loops are compiled, which an engine elsewhere does not need
 
-    share(engine, local.parts, local.work, local.threads, local.since)
+    share(engine, local)
 
 
 def shared(engine: DuckDB) -> None:

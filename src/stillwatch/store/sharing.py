@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.engine import DuckDB
+from stillwatch.store import Local
 from stillwatch.store.sharing_kernels import carriers, count, scatter, several, table_of
 
 Integers = npt.NDArray[np.int64]
@@ -36,24 +37,25 @@ COLUMNS = ("exchange_no", "account_id", "prompt_hash", "system_prompt_passages",
 CARRIED = pa.schema([(name, pa.int64()) for name in ("passage", "exchange_no", "account_no", "prompt_hash")])
 
 
-def share(engine: DuckDB, parts: Path, work: Path, threads: int, since: int | None) -> None:
-    """Make `shared` and `carried` in the engine, which holds `parties` and `repeats`.
-
-    parts: a folder of enriched exchanges in Parquet. work: a folder for what does not fit into memory. since: the first
-    day that counts, if not all do.
-    """
+def share(engine: DuckDB, local: Local) -> None:
+    """Make `shared` and `carried` in the engine, which holds `parties` and `repeats`."""
     parties = engine.query("SELECT account_id, account_no FROM parties")
     numbers = parties["account_no"].to_numpy().astype(np.int32)
     ids = pa.array(parties["account_id"].combine_chunks())
     repeats = engine.query("SELECT exchange_no FROM repeats")["exchange_no"].combine_chunks()
+    threads = local.threads
     with ThreadPoolExecutor(threads) as pool:
 
-        def stretches() -> Iterator[_Stretch]:
-            return _stretches(parts, ids, numbers, repeats, since)
+        def stretches(stage: str) -> Iterator[_Stretch]:
+            done = 0
+            for stretch in _stretches(local.parts, ids, numbers, repeats, local.since):
+                yield stretch
+                done += len(stretch.accounts)
+                local.progress(stage, done)
 
-        spilled = _Spilled(work)
+        spilled = _Spilled(local.work)
         try:
-            for made in _in_threads(pool, threads, _Stretch.ranges, stretches()):
+            for made in _in_threads(pool, threads, _Stretch.ranges, stretches("shared")):
                 spilled.write(*made)
             spilled.finish()
             found = [*_in_threads(pool, threads, spilled.shared, range(1 << RANGE_BITS))]
@@ -68,7 +70,7 @@ def share(engine: DuckDB, parts: Path, work: Path, threads: int, since: int | No
             def of(stretch: _Stretch) -> tuple[Integers, pa.RecordBatch]:
                 return stretch.carried(passages, table, filled)
 
-            for which, rows in _in_threads(pool, threads, of, stretches()):
+            for which, rows in _in_threads(pool, threads, of, stretches("carried")):
                 count(which, exchanges)
                 yield rows
 
