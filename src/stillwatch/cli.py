@@ -52,6 +52,8 @@ err_console = _Terminal(stderr=True, highlight=False)
 STAGES = {
     "enrich": "Reading and sketching",
     "store": "Counting",
+    "shared": "Finding shared passages",
+    "carried": "Finding who carries them",
     "workloads": "Finding recurring jobs",
     "passages": "Reading shared passages",
     "evidence": "Weighing evidence",
@@ -209,6 +211,9 @@ def scan(
     k: Annotated[int | None, typer.Option(help="Parties that must share a passage before its text is shown.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Memory of the engine before it spills, e.g. 4GB.")] = None,
     threads: Annotated[int | None, typer.Option(help="Cores to use.")] = None,
+    keep_days: Annotated[
+        int | None, typer.Option(help="Days of traffic that count, back from the newest exchange; by default all.")
+    ] = None,
     sketch_key_file: Annotated[Path | None, typer.Option(help="File with the secret key of the sketch.")] = None,
 ) -> None:
     """Scan traffic and name the campaigns in it.
@@ -217,7 +222,9 @@ def scan(
     """
     if engine != "duckdb":
         raise InputError(f"--engine {engine}: only duckdb is built; leave --engine out")
-    settings = _settings(k=k, memory_limit=memory_limit, threads=threads, sketch_key_file=sketch_key_file)
+    settings = _settings(
+        k=k, memory_limit=memory_limit, threads=threads, keep_days=keep_days, sketch_key_file=sketch_key_file
+    )
 
     from stillwatch.report import print_findings
     from stillwatch.scan import Request

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,23 +23,26 @@ from stillwatch.enrich import Gear
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.findings import Findings
 from stillwatch.outputs import write_results
-from stillwatch.outputs.assembled import Assembled, assemble
+from stillwatch.outputs.assembled import Assembled, assemble, renamed
 from stillwatch.outputs.publish import published
 from stillwatch.settings import Settings
-from stillwatch.store import ledger
+from stillwatch.store import again, ledger
 from stillwatch.store.ingest import Given, enriched, ingest, reading_digest, told_apart
 from stillwatch.store.kept import Store, opened
 from stillwatch.store.key import read_key
 from stillwatch.store.manifest import SCHEMAS, place_of
+from stillwatch.store.parts import enriched_writer
 from stillwatch.store.passages import covered
-from stillwatch.tables import ACCOUNTS, ENRICHED, EXCHANGES, MODELS
-from stillwatch.workloads import find_jobs
+from stillwatch.tables import ACCOUNTS, EXCHANGES, MODELS
+from stillwatch.workloads import Jobs, find_jobs
 from stillwatch.workloads.intents import intents
 from stillwatch.workloads.text import SHOWN, SharedText, read_texts, wanted
 from stillwatch.workloads.text import _distinct as distinct
 
 # Enriched exchanges a Parquet part: about 200 MB, which keeps both the number of parts and each one's memory small.
 PART_ROWS = 1_000_000
+# Exchanges a row group: DuckDB reads groups of 122,880 rows and more in parallel at its full rate.
+GROUP_ROWS = 131_072
 MICROSECONDS_AN_HOUR = 3_600_000_000
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -125,7 +130,7 @@ class _Scan:
         read = self._read()
         with DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads) as engine:
             engine.register_parquet("enriched", self.work / "enriched")
-            found = self._named(self._judge(engine, known, read))
+            found = self._judge(engine, known, read)
             self.progress("write", 0, None)
             return write_results(
                 folder,
@@ -170,8 +175,15 @@ class _Scan:
 
     def _judge(self, engine: DuckDB, known: _Known, read: Read) -> Assembled:
         self.progress("store", 0, None)
+        since = self._since(engine)
+        rows = read.rows if since is None else engine.scalar("SELECT count(*) FROM enriched")
         ids = engine.scalar("SELECT count(DISTINCT exchange_id) FROM enriched")
-        store.build(engine, has_duplicates=ids < read.rows)
+
+        def progress(stage: str, done: int) -> None:
+            self.progress(stage, done, ids)
+
+        local = store.Local(self.work / "enriched", self.work, self.settings.threads, since, progress)
+        store.build(engine, ids < rows, local)
         _register_known(engine, known)
         self.progress("workloads", 0, None)
         jobs = find_jobs(engine)
@@ -182,10 +194,20 @@ class _Scan:
         self.progress("evidence", 0, None)
         silent = frozenset(read.absent) | _silent_accounts(engine)
         candidates = find(engine, jobs, silent)
-        return assemble(engine, jobs, candidates, texts=texts, asked=asked, duplicates=read.rows - ids)
+        found = assemble(engine, jobs, candidates, texts=texts, asked=asked, duplicates=rows - ids)
+        return self._named(found, jobs)
 
-    def _named(self, found: Assembled) -> Assembled:
-        """Campaigns under the ids that they are reported by: in their order, where nothing is known of earlier ones."""
+    def _since(self, engine: DuckDB) -> int | None:
+        """The first day that counts; None where all do. `enriched` is then what counts of it."""
+        if self.settings.keep_days is None:
+            return None
+        since = engine.scalar("SELECT max(day) FROM enriched") - self.settings.keep_days + 1
+        engine.register_parquet("enriched_ever", self.work / "enriched")
+        engine.view("enriched", f"SELECT * FROM enriched_ever WHERE day >= {since}")
+        return since
+
+    def _named(self, found: Assembled, jobs: Jobs) -> Assembled:  # noqa: ARG002
+        """What was found under the ids that it is reported by: in order, where nothing is known of earlier scans."""
         return found
 
     def _texts(self, engine: DuckDB, read: Read) -> list[SharedText]:
@@ -196,6 +218,13 @@ class _Scan:
 
     def _read_texts(self, places: pa.Table, inputs: sources.Inputs, rows: int) -> list[SharedText]:
         """Texts at places, whose numbers count the exchanges of `inputs`, of which there are `rows`."""
+        paths = [file.path for file in inputs.traffic]
+        if not self.request.join and sum(again.rows_of(path) or -rows for path in paths) == rows:
+            # No row was set aside, so an exchange's number is its row's.
+            numbers, which = np.unique(places["exchange_no"].to_numpy(), return_inverse=True)
+            column = places.schema.get_field_index("exchange_no")
+            compact = places.set_column(column, "exchange_no", pa.array(which))
+            return read_texts(compact, again.picked(paths, numbers), self.gear, self.settings.k)
 
         def batches() -> Iterator[pa.RecordBatch]:
             done = 0
@@ -237,6 +266,8 @@ class _StoreScan(_Scan):
                     progress=lambda done: self.progress("enrich", done, total),
                 )
             )
+        if self.settings.keep_days is not None:
+            self.kept.expire(self.settings.keep_days)
         manifest = self.kept.manifest
         if not manifest.rows:
             raise InputError(f"{self.kept.folder}: no exchange in the store, and no usable one in this traffic")
@@ -300,8 +331,8 @@ class _StoreScan(_Scan):
         numbers = pa.array([before[source] + row for source, row in at if source in before], pa.int64())
         return here.append_column("at", numbers), replace(self.inputs, traffic=files), rows
 
-    def _named(self, found: Assembled) -> Assembled:
-        """Campaigns under the ids that the store's ledger has for them."""
+    def _named(self, found: Assembled, jobs: Jobs) -> Assembled:
+        """Campaigns, pools and workloads under the ids that the store's ledgers have for them."""
         campaigns = [
             ledger.Found(
                 frozenset(found.account_ids[member.account_no] for member in group.members),
@@ -310,14 +341,28 @@ class _StoreScan(_Scan):
             )
             for group in found.campaigns
         ]
-        numbered = ledger.number(self.kept.table("campaigns"), campaigns)
-        self.kept.replace({"campaigns": numbered.ledger})
-        for remark in (*numbered.remarks, "Passages are known by the store's own key, which no result holds."):
-            self.rejects.note(remark)
-        named = [
-            replace(group, campaign_id=f"C-{n}") for group, n in zip(found.campaigns, numbered.numbers, strict=True)
+        groups = [*found.campaigns, *found.others]
+        pools = [
+            ledger.Found(frozenset(found.account_ids[int(n)] for n in group.candidate.weighed.members))
+            for group in groups
         ]
-        return replace(found, campaigns=named)
+        number = {name: self.kept.table(name) for name in ("campaigns", "pools", "workloads")}
+        by_campaign, by_pool = ledger.number(number["campaigns"], campaigns), ledger.number(number["pools"], pools)
+        passages: dict[int, list[str]] = defaultdict(list)
+        for job, passage in zip(jobs.passages["job"].to_pylist(), jobs.passages["passage"].to_pylist(), strict=True):
+            passages[job].append(f"{passage:016x}")
+        # A job may be run through several pools, and is a workload of each.
+        workloads = [
+            ledger.Found(frozenset([f"P-{pool}", *(p for job in workload.jobs for p in passages[job])]))
+            for pool, group in zip(by_pool.numbers, groups, strict=True)
+            for workload in group.workloads
+        ]
+        by_workload = ledger.number(number["workloads"], workloads)
+        self.kept.replace({"campaigns": by_campaign.ledger, "pools": by_pool.ledger, "workloads": by_workload.ledger})
+        said = "Passages are known by the store's own key, which no result holds."
+        for remark in (*by_campaign.remarks("C"), said):
+            self.rejects.note(remark)
+        return renamed(found, by_campaign.numbers, by_pool.numbers, by_workload.numbers)
 
 
 def _without(places: pa.Table, passages: Iterable[int]) -> pa.Table:
@@ -360,29 +405,58 @@ def _work_folder(settings: Settings, out: Path) -> Iterator[Path]:
 
 
 class _Parts:
-    """Enriched batches as Parquet parts, in reading order."""
+    """Enriched batches as Parquet parts, in reading order, written by a thread of their own beside the reading."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir()
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+        self._held: list[pa.RecordBatch] = []
+        self._rows = 0
         self._writer: pq.ParquetWriter | None = None
         self._in_part = 0
         self._parts = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
+        self._held.append(batch)
+        self._rows += batch.num_rows
+        if self._rows >= GROUP_ROWS:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give what is held to the thread, once it has written what it was given before."""
+        self._wait()
+        if self._held:
+            self._writing = self._thread.submit(self._write, pa.Table.from_batches(self._held))
+            self._held, self._rows = [], 0
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def _write(self, rows: pa.Table) -> None:
         if self._writer is None or self._in_part >= PART_ROWS:
-            self.close()
-            path = self._folder / f"part-{self._parts:05}.parquet"
-            self._writer = pq.ParquetWriter(path, ENRICHED.schema, compression="zstd", compression_level=1)
+            self._finish()
+            self._writer = enriched_writer(self._folder / f"part-{self._parts:05}.parquet")
             self._parts += 1
             self._in_part = 0
-        self._writer.write_batch(batch)
-        self._in_part += batch.num_rows
+        self._writer.write_table(rows)
+        self._in_part += rows.num_rows
 
-    def close(self) -> None:
+    def _finish(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+    def close(self) -> None:
+        try:
+            self._hand_over()
+            self._wait()
+        finally:
+            self._thread.shutdown()
+            self._finish()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,13 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="cores to use; by default all"
     )
     k: int = Field(5, ge=2, le=1000, description="parties that must share a passage before its text is shown")
+    keep_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="days of traffic that count, back from the newest exchange; what is older is not judged, and is "
+        "removed from a store; by default all",
+    )
     batch_rows: int = Field(16_384, ge=1, le=1_000_000, description="exchanges a batch")
     sketch_key_file: Path | None = Field(
         None,

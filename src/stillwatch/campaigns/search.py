@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 
 from stillwatch.campaigns.judgement import RIVALS, Judgement, judge
 from stillwatch.engine import DuckDB
+from stillwatch.evidence.cells import count_cells, count_groups
 from stillwatch.evidence.kind import VIEW_CAP, linkage
+from stillwatch.evidence.links import Holders
 from stillwatch.evidence.weigh import Weighed, clusters, weigh
 from stillwatch.pools import Business, communities, hands, membership, merged, parts, with_their_jobs
 from stillwatch.workloads import Jobs
@@ -124,19 +126,14 @@ class _Search:
     engine: DuckDB
     silent: frozenset[str]
     sends: _Sends
+    asked: dict[str, Holders] = field(default_factory=dict)
 
     def weigh(self, accounts: pa.Table, jobs: pa.Table) -> dict[int, Weighed]:
         """Weigh groups, given as (group_no, account_no) and (group_no, job), by their exchanges of these jobs."""
         self.engine.register("group_jobs", jobs)
         self.engine.register("candidates", accounts)
-        self.engine.create(
-            "group_traffic",
-            "SELECT DISTINCT g.group_no, t.* FROM group_jobs AS g JOIN job_traffic AS j ON j.job = g.job "
-            "JOIN account_jobs AS a ON a.job = j.job AND a.account_no = j.account_no "
-            "JOIN candidates AS c ON c.group_no = g.group_no AND c.account_no = j.account_no "
-            "JOIN traffic AS t ON t.exchange_no = j.exchange_no",
-        )
-        return weigh(self.engine, accounts, self.silent)
+        count_groups(self.engine)
+        return weigh(self.engine, accounts, self.silent, self.asked)
 
     def of_jobs(self, jobs: pa.Table) -> list[Candidate]:
         """Groups that share jobs, each tested for one hand."""
@@ -234,9 +231,11 @@ def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     No pool is held for likelier under one hand than the likeliest of its groups was. Accounts that were singled out,
     merged over groups, are the pool; with all its jobs it is judged again, without the strangers.
 
-    The engine holds `traffic`, `parties`, `account_jobs`, `job_traffic`, `job_intents`, `known_accounts`, `models`.
+    The engine holds `traffic`, `parties`, `account_exits`, `account_jobs`, `job_traffic`, `job_intents`,
+    `known_accounts`, `models`.
     silent: columns without any value, whose kinds of evidence stay silent.
     """
+    count_cells(engine)
     search = _Search(engine, silent, _sends(engine, jobs.sent))
     first = search.of_jobs(jobs.groups)
     controlled, sure = _controlled(first)

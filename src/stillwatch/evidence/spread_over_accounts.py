@@ -40,10 +40,9 @@ KIND = Conduct(
       SELECT group_no, count(*) AS accounts, CAST(sum(sent) AS BIGINT) AS exchanges,
         CAST(sum(sent * sent) AS BIGINT) AS squares
       FROM (
-        SELECT t.group_no, t.account_no, count(*) AS sent
-        FROM group_traffic AS t
-        JOIN candidates AS c ON c.group_no = t.group_no AND c.account_no = t.account_no
-        GROUP BY t.group_no, t.account_no
+        SELECT group_no, account_no, CAST(sum(exchanges) AS BIGINT) AS sent
+        FROM group_cells
+        GROUP BY group_no, account_no
       ) AS a
       GROUP BY group_no
     ) AS g
@@ -67,11 +66,10 @@ KIND = Conduct(
         SELECT account_no, 'mail' AS what, email_hash AS value FROM known_accounts
         UNION ALL
         SELECT t.account_no, 'place' AS what, t.block AS value
-        FROM traffic AS t
+        FROM account_exits AS t
         JOIN parties AS p ON p.account_no = t.account_no
-        WHERE t.block IS NOT NULL
         GROUP BY t.account_no, t.block
-        HAVING 2 * count(*) >= max(p.exchanges)
+        HAVING 2 * CAST(sum(t.exchanges) AS BIGINT) >= max(p.exchanges)
       ) AS w ON w.account_no = c.account_no
       WHERE w.value IS NOT NULL
       GROUP BY c.group_no, w.what, w.value

@@ -157,3 +157,16 @@ def assemble(
         duplicates,
         dict(zip(ids["account_no"], ids["account_id"], strict=True)),
     )
+
+
+def renamed(found: Assembled, campaigns: list[int], pools: list[int], workloads: list[int]) -> Assembled:
+    """The same under other numbers, each in the order of groups (campaigns first) and of their workloads."""
+    pool, workload = iter(pools), iter(workloads)
+    made = []
+    for n, group in enumerate([*found.campaigns, *found.others]):
+        own = tuple(replace(w, id=f"W-{next(workload)}") for w in group.workloads)
+        name = f"C-{campaigns[n]}" if n < len(campaigns) else None
+        made.append(replace(group, campaign_id=name, pool_id=f"P-{next(pool)}", workloads=own))
+    size = len(found.campaigns)
+    every = [w for group in made for w in group.workloads]
+    return replace(found, campaigns=made[:size], others=made[size:], workloads=every)

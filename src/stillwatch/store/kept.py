@@ -41,6 +41,15 @@ class Store:
         """Publish a state whose exchanges are the same in other parts."""
         self._publish({"exchanges": tuple(written)}, self.manifest.sources)
 
+    def expire(self, days: int) -> None:
+        """Publish a state without the exchanges that are older than so many days back from the newest."""
+        exchanges = self.manifest.tables["exchanges"]
+        newest = max((part.day or 0 for part in exchanges), default=0)
+        kept = tuple(part for part in exchanges if (part.day or 0) > newest - days)
+        gone = self.manifest.rows - sum(part.rows for part in kept)
+        if gone:
+            self._publish({"exchanges": kept}, self.manifest.sources, gone)
+
     def replace(self, tables: dict[str, pa.Table]) -> None:
         """Publish a state in which small tables have these rows; nothing is written where they have them already."""
         changed = {name: rows for name, rows in tables.items() if not self.table(name).equals(rows.cast(SCHEMAS[name]))}
@@ -58,12 +67,13 @@ class Store:
         """Make a folder that shows exactly the parts of exchanges of this state."""
         link(self.folder, self.manifest, folder)
 
-    def _publish(self, tables: Mapping[str, tuple[Part, ...]], sources: tuple[Source, ...]) -> None:
+    def _publish(self, tables: Mapping[str, tuple[Part, ...]], sources: tuple[Source, ...], expired: int = 0) -> None:
         update = {
             "number": self.manifest.number + 1,
             "written_by": __version__,
             "tables": {**self.manifest.tables, **tables},
             "sources": sources,
+            "expired": self.manifest.expired + expired,
         }
         manifest = self.manifest.model_copy(update=update)
         with writing(self.folder):
