@@ -1,0 +1,141 @@
+"""What joins accounts, small enough to publish: who holds which value of each kind, values as keyed hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stillwatch.engine import DuckDB
+from stillwatch.enrich import Gear
+from stillwatch.evidence import Link, kinds
+from stillwatch.tables import OUT_LINKS
+
+FILE = "links.parquet"
+# Of the file's schema: tells one key from another and gives none away.
+KEY_ID = b"stillwatch.values"
+# 64 bits: of ten million values two meet with odds of one in 370,000.
+HASH_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A kind of value that accounts hold: `sql` gives account_no and value.
+
+    name: as links.parquet has it. view: of evidence, "" where the value leads to its holders and weighs nothing
+    further. sees: in words. everyone: whether values that one account alone holds are kept; they are few where an
+    account has one value, and as many as exchanges otherwise. hashed: whether the value must be hashed.
+    """
+
+    name: str
+    view: str
+    sees: str
+    sql: str
+    explained_by: frozenset[str] = frozenset()
+    everyone: bool = False
+    hashed: bool = True
+
+
+def _of(kind: Link) -> Trace:
+    everyone = all(need.startswith("accounts.") for need in kind.needs)
+    return Trace(kind.name, kind.view, kind.sees, kind.sql, kind.explained_by, everyone)
+
+
+def traces() -> tuple[Trace, ...]:
+    """Every kind of link, what else an analyst may ask by, and what accounts send: each a name of its own."""
+    return (
+        *[_of(kind) for kind in kinds() if isinstance(kind, Link)],
+        Trace(
+            "organization",
+            "",
+            "one declared organisation",
+            "SELECT account_no, organization_id AS value FROM known_accounts WHERE organization_id IS NOT NULL",
+            everyone=True,
+        ),
+        Trace("key", "", "one key", "SELECT account_no, key_id AS value FROM traffic WHERE key_id IS NOT NULL",
+              everyone=True),
+        Trace("user_agent", "", "one user agent",
+              "SELECT account_no, user_agent AS value FROM traffic WHERE user_agent IS NOT NULL"),
+        Trace("tls_fingerprint", "", "one TLS fingerprint",
+              "SELECT account_no, tls_fingerprint AS value FROM traffic WHERE tls_fingerprint IS NOT NULL"),
+        Trace("network", "", "one network (/16, /32)",
+              "SELECT account_no, network AS value FROM traffic WHERE network IS NOT NULL"),
+        Trace(
+            "passage",
+            "",
+            "one recurring passage",
+            "SELECT c.account_no, CAST(c.passage AS VARCHAR) AS value FROM carried AS c "
+            "JOIN (SELECT DISTINCT passage FROM job_passages) AS j ON j.passage = c.passage",
+            hashed=False,
+        ),
+        # A job is named by the least of its passages, so that its name follows from the text alone.
+        Trace(
+            "shared_job",
+            "content",
+            "one recurring job on several accounts",
+            "SELECT a.account_no, CAST(j.passage AS VARCHAR) AS value FROM account_jobs AS a "
+            "JOIN (SELECT job, min(passage) AS passage FROM job_passages GROUP BY job) AS j ON j.job = a.job",
+            frozenset({"popular_artefact", "cohort_event", "reseller", "one_organisation", "evaluation"}),
+            hashed=False,
+        ),
+    )  # fmt: skip
+
+
+class Keyed:
+    """Hashes of values under the key of a scan's sketch, 16 hexadecimal digits; equal values of two kinds differ."""
+
+    def __init__(self, gear: Gear) -> None:
+        self._key = hashlib.blake2b(gear.table.tobytes(), digest_size=32, person=b"stillwatch-value").digest()
+
+    def __call__(self, kind: str, value: str) -> str:
+        """The hash of one value."""
+        said = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(said, digest_size=HASH_BYTES, key=self._key).hexdigest()
+
+    @property
+    def id(self) -> bytes:
+        """What every scan with this key has in common."""
+        return self("", "").encode()
+
+
+def _rows(engine: DuckDB, trace: Trace) -> pa.Table:
+    """account_id, value in clear, holders, known."""
+    engine.create("link", f"SELECT DISTINCT account_no, CAST(value AS VARCHAR) AS value FROM ({trace.sql})")
+    return engine.query(
+        "SELECT p.account_id, l.value, h.holders, (SELECT count(DISTINCT account_no) FROM link) AS known "
+        "FROM link AS l JOIN (SELECT value, count(*) AS holders FROM link GROUP BY value) AS h ON h.value = l.value "
+        f"JOIN parties AS p ON p.account_no = l.account_no WHERE h.holders >= {1 if trace.everyone else 2} "
+        "ORDER BY l.value, l.account_no"
+    )
+
+
+def _named(values: pa.ChunkedArray, name: Callable[[str], str]) -> pa.Array:
+    """Every value under its name, each distinct one named once."""
+    coded = values.combine_chunks().dictionary_encode()
+    return pc.take(pa.array([name(v) for v in coded.dictionary.to_pylist()], pa.string()), coded.indices)
+
+
+def _tables(engine: DuckDB, keyed: Keyed) -> Iterator[pa.Table]:
+    for trace in traces():
+        rows = _rows(engine, trace)
+        name = (lambda v, kind=trace.name: keyed(kind, v)) if trace.hashed else (lambda v: f"{int(v):016x}")
+        columns = {
+            "account_id": rows["account_id"],
+            "kind": pa.array([trace.name] * rows.num_rows, pa.string()),
+            "value": _named(rows["value"], name),
+            "holders": rows["holders"],
+            "known": rows["known"],
+        }
+        yield pa.table(columns, schema=pa.schema([pa.field(c.name, c.type) for c in OUT_LINKS.columns]))
+
+
+def write_links(engine: DuckDB, gear: Gear, folder: Path) -> None:
+    """Write `links.parquet` from the tables that a scan leaves in the engine."""
+    keyed = Keyed(gear)
+    whole = pa.concat_tables(_tables(engine, keyed))
+    pq.write_table(whole.replace_schema_metadata({KEY_ID: keyed.id}), folder / FILE, compression="zstd")
