@@ -279,6 +279,7 @@ OUT_LINKS = Table(
         Column("account_id", pa.string(), "the account", required=True),
         Column("kind", pa.string(), "the kind of link, or key, organization, passage, shared_job, …"),
         Column("value", pa.string(), "the value's keyed hash; of a passage or job its own id"),
+        Column("values", pa.int64(), "values of the kind that the account holds, those left out among them"),
         Column("holders", pa.int64(), "accounts that hold the value"),
         Column("known", pa.int64(), "accounts of which any value of the kind is known"),
     ),

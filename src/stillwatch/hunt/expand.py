@@ -21,9 +21,12 @@ from stillwatch.pools.communities import JOINING, LIKELY_POOL
 from stillwatch.pools.membership import CONTENT_BITS, JOINED_BITS
 
 Floats = npt.NDArray[np.float64]
-# What moves many strangers at once (a launch, a class, a public pipeline) moves all of these views together, so in sum
-# they count for no more than content alone does elsewhere, and never join an account by themselves.
-ACCOMPANYING_BITS = CONTENT_BITS
+# What moves many strangers at once (a launch, a class, a public pipeline) moves content, registration, timing and
+# adaptation together. In sum they give no more than content does elsewhere, and at most half of what is needed: the
+# rest must come from views that name a hand by themselves.
+ACCOMPANYING = 0.5
+# Families, offices and chance share one thing; whoever is joined by one view alone is named among the next.
+VIEWS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +45,23 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """Every account against a set of accounts: bits in all, those of views that can join, and log2 odds."""
+    """Every account against a set of accounts: bits in all, those of views that can join, how many views speak for it,
+    and log2 odds."""
 
     bits: Floats
     joining: Floats
+    views: Integers
     odds: Floats
 
     @property
     def near(self) -> Bools:
         """Accounts likelier than not under the set's hand, by more than what accompanies a hand."""
-        return np.asarray((self.odds >= 0) & (self.joining >= JOINED_BITS))
+        return np.asarray((self.odds >= 0) & (self.joining >= JOINED_BITS) & (self.views >= VIEWS))
 
 
-def prior_bits(accounts: int, found: int) -> float:
-    """What must be overcome: log2 odds against any one account. As many are expected as were found, eight at least."""
-    return float(np.log2(max(2.0, accounts / max(LIKELY_POOL, found))))
+def prior_bits(accounts: int) -> float:
+    """What must be overcome: log2 odds against any one account of so many."""
+    return float(np.log2(max(2.0, accounts / LIKELY_POOL)))
 
 
 def value_bits(held: Held, found: Bools) -> Floats:
@@ -71,19 +76,34 @@ def value_bits(held: Held, found: Bools) -> Floats:
     return np.where(bits >= np.log2(JOINING_LIFT), np.minimum(bits, VIEW_CAP), 0.0)
 
 
+def kind_bits(held: Held, found: Bools) -> Floats:
+    """Bits of each account from all its values of a kind: the mean of their e-values, since whoever holds many values
+    has as many chances to share one; values that join nobody add nothing to the mean."""
+    bits = value_bits(held, found)
+    e = np.where(bits > 0, np.exp2(bits), 0.0) / held.values
+    mean = np.bincount(held.account, weights=e, minlength=len(found))
+    return np.log2(np.maximum(mean, 1.0))
+
+
 def weighed(held: Sequence[Held], found: Bools) -> Weighed:
-    """Weigh every account against those found. Of a view its best value counts, as kinds of a view depend on each
-    other; views add."""
-    by_view: dict[str, Floats] = {}
+    """Weigh every account against those found. Of a view the mean of its kinds' e-values counts, as kinds of a view
+    depend on each other (Vovk and Wang 2021); views add."""
+    e: dict[str, Floats] = {}
+    told: dict[str, Floats] = {}
     for one in held:
-        best = by_view.setdefault(one.trace.view, np.zeros(len(found)))
-        np.maximum.at(best, one.account, value_bits(one, found))
-    by_view.pop("", None)
+        if one.trace.view:
+            data = np.zeros(len(found))
+            data[one.account] = 1.0
+            e[one.trace.view] = e.get(one.trace.view, 0.0) + data * np.exp2(kind_bits(one, found))
+            told[one.trace.view] = told.get(one.trace.view, 0.0) + data
+    views = {v: np.log2(np.maximum(e[v] / np.maximum(told[v], 1.0), 1.0)) for v in e}
     nothing = np.zeros(len(found))
-    joining = sum((bits for view, bits in by_view.items() if view in JOINING), nothing)
-    others = sum((bits for view, bits in by_view.items() if view not in JOINING), nothing)
-    total = joining + np.minimum(others, ACCOMPANYING_BITS)
-    return Weighed(total, joining, total - prior_bits(len(found), int(found.sum())))
+    joining = sum((bits for view, bits in views.items() if view in JOINING), nothing)
+    others = sum((bits for view, bits in views.items() if view not in JOINING), nothing)
+    several = sum(((bits >= JOINED_BITS).astype(np.int64) for bits in views.values()), np.zeros(len(found), np.int64))
+    prior = prior_bits(len(found))
+    total = joining + np.minimum(others, min(CONTENT_BITS, ACCOMPANYING * prior))
+    return Weighed(total, joining, several, total - prior)
 
 
 def reasons(held: Sequence[Held], found: Bools, order: Integers, account: int) -> list[Reason]:
@@ -138,20 +158,24 @@ def core(held: Sequence[Held], begun: Bools) -> Bools:
 def expand(held: Sequence[Held], begun: Bools, rounds: int) -> Expansion:
     """Begin with some accounts and add, round by round, those likelier than not under the same hand.
 
-    It ends with the round that adds nobody, after so many rounds, or before a round that would take in more than half
+    It ends with the round that changes nobody, after so many rounds, or before a round that would take in more than half
     of all accounts: what joins those is common to everybody.
     """
     number = np.where(begun, 0, -1)
     found = core(held, begun)
+    given = found
     stopped = f"after {rounds} rounds, as was asked"
     for turn in range(1, rounds + 1):
-        new = weighed(held, found).near & (number < 0)
-        if not new.any():
-            stopped = f"round {turn} added nobody"
-            break
-        if (found | new).sum() > len(found) / 2:
+        grown = found | weighed(held, found).near
+        if grown.sum() > max(len(found) / 2, given.sum()):
             stopped = f"round {turn} would have taken in more than half of all accounts"
             break
-        number[new] = turn
-        found = found | new
+        # Whom the others found since do not bear out stood near one of them by accident.
+        kept = grown & (given | weighed(held, grown).near)
+        if (kept == found).all():
+            stopped = f"round {turn} changed nobody"
+            break
+        number[kept & (number < 0)] = turn
+        found = kept
+    number[~found & ~begun] = -1
     return Expansion(number, weighed(held, found | begun), stopped)

@@ -23,13 +23,14 @@ Bools = npt.NDArray[np.bool_]
 class Held:
     """Who holds the values of one kind.
 
-    account, value: aligned, one row an account and value, both numbered from 0. holders: by value, how many accounts
-    hold it. known: how many accounts have any value of the kind. names: by value, its hash or id.
+    account, value: aligned, one row an account and value, both numbered from 0. values: aligned, how many values of the
+    kind the account holds in all. holders: by value, how many accounts hold it. known: how many accounts have any value of the kind. names: by value, its hash or id.
     """
 
     trace: Trace
     account: Integers
     value: Integers
+    values: Integers
     holders: Integers
     known: int
     names: Sequence[str]
@@ -92,4 +93,4 @@ def _held(trace: Trace, rows: pa.Table, accounts: pa.Array) -> Held:
     value = coded.indices.to_numpy().astype(np.int64)
     holders = np.zeros(len(coded.dictionary), np.int64)
     holders[value] = rows["holders"].to_numpy()
-    return Held(trace, account, value, holders, rows["known"][0].as_py(), coded.dictionary.to_pylist())
+    return Held(trace, account, value, rows["values"].to_numpy(), holders, rows["known"][0].as_py(), coded.dictionary.to_pylist())

@@ -106,7 +106,7 @@ def _told(links: Links, seed: Seed, made: Expansion) -> Hunt:
         seed.what,
         seed.known,
         len(found),
-        prior_bits(len(found), int(found.sum())),
+        prior_bits(len(found)),
         int(made.found.max()),
         made.stopped,
         tuple(tell[int(n)] for n in near),

@@ -104,11 +104,12 @@ class Keyed:
 
 
 def _rows(engine: DuckDB, trace: Trace) -> pa.Table:
-    """account_id, value in clear, holders, known."""
+    """account_id, value in clear, values (of the account), holders, known."""
     engine.create("link", f"SELECT DISTINCT account_no, CAST(value AS VARCHAR) AS value FROM ({trace.sql})")
     return engine.query(
-        "SELECT p.account_id, l.value, h.holders, (SELECT count(DISTINCT account_no) FROM link) AS known "
+        "SELECT p.account_id, l.value, o.values, h.holders, (SELECT count(DISTINCT account_no) FROM link) AS known "
         "FROM link AS l JOIN (SELECT value, count(*) AS holders FROM link GROUP BY value) AS h ON h.value = l.value "
+        "JOIN (SELECT account_no, count(*) AS values FROM link GROUP BY account_no) AS o ON o.account_no = l.account_no "
         f"JOIN parties AS p ON p.account_no = l.account_no WHERE h.holders >= {1 if trace.everyone else 2} "
         "ORDER BY l.value, l.account_no"
     )
@@ -128,6 +129,7 @@ def _tables(engine: DuckDB, keyed: Keyed) -> Iterator[pa.Table]:
             "account_id": rows["account_id"],
             "kind": pa.array([trace.name] * rows.num_rows, pa.string()),
             "value": _named(rows["value"], name),
+            "values": rows["values"],
             "holders": rows["holders"],
             "known": rows["known"],
         }
