@@ -182,7 +182,9 @@ class _Scan:
         self.progress("evidence", 0, None)
         silent = frozenset(read.absent) | _silent_accounts(engine)
         candidates = find(engine, jobs, silent)
-        return assemble(engine, jobs, candidates, texts=texts, asked=asked, duplicates=read.rows - ids)
+        return assemble(
+            engine, jobs, candidates, texts=texts, asked=asked, duplicates=read.rows - ids, loss=self.settings.loss
+        )
 
     def _named(self, found: Assembled) -> Assembled:
         """Campaigns under the ids that they are reported by: in their order, where nothing is known of earlier ones."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -25,6 +26,10 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="cores to use; by default all"
     )
     k: int = Field(5, ge=2, le=1000, description="parties that must share a passage before its text is shown")
+    loss: Literal["output_tokens", "exchanges", "accounts"] = Field(
+        "output_tokens",
+        description="what a campaign is taken to cost: findings are listed by probability times this",
+    )
     batch_rows: int = Field(16_384, ge=1, le=1_000_000, description="exchanges a batch")
     sketch_key_file: Path | None = Field(
         None,

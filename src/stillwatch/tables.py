@@ -254,6 +254,7 @@ OUT_CAMPAIGNS = Table(
         Column("victims", pa.int64(), "holders of stolen keys"),
         Column("exchanges", pa.int64(), "exchanges that belong to it"),
         Column("output_tokens", pa.int64(), "tokens that they collected"),
+        Column("expected_loss", pa.float64(), "probability times what is at stake, in units of the setting `loss`"),
         Column("first", TIMESTAMP, "its first exchange"),
         Column("last", TIMESTAMP, "its last exchange"),
     ),
@@ -273,7 +274,7 @@ OUT_EVIDENCE = Table(
 )
 OUT_LINKS = Table(
     "links (result)",
-    "Which accounts hold one value: what `stillwatch hunt` expands along. Values are keyed hashes, which are pseudonyms: "
+    "Which accounts hold one value: what `stillwatch hunt` expands along. Values are keyed hashes, hence pseudonyms: "
     "whoever has the key can try values. One that a single account holds is left out where an account may have many.",
     (
         Column("account_id", pa.string(), "the account", required=True),

@@ -24,7 +24,8 @@ class Held:
     """Who holds the values of one kind.
 
     account, value: aligned, one row an account and value, both numbered from 0. values: aligned, how many values of the
-    kind the account holds in all. holders: by value, how many accounts hold it. known: how many accounts have any value of the kind. names: by value, its hash or id.
+    kind the account holds in all. holders: by value, how many accounts hold it. known: how many accounts have any value
+    of the kind. names: by value, its hash or id.
     """
 
     trace: Trace
@@ -74,7 +75,9 @@ def read_links(folder: Path) -> Links:
         accounts = pq.read_table(folder / "accounts.parquet").to_pylist()
         table = pq.read_table(folder / FILE)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{folder} is not a whole result of scan: {' '.join(str(error).split())}; scan again") from error
+        raise InputError(
+            f"{folder} is not a whole result of scan: {' '.join(str(error).split())}; scan again"
+        ) from error
     standings = tuple(
         Standing(a["account_id"], a["probability"] or 0.0, a["verdict"], a["campaign_id"], a["pool_id"])
         for a in accounts
@@ -93,4 +96,12 @@ def _held(trace: Trace, rows: pa.Table, accounts: pa.Array) -> Held:
     value = coded.indices.to_numpy().astype(np.int64)
     holders = np.zeros(len(coded.dictionary), np.int64)
     holders[value] = rows["holders"].to_numpy()
-    return Held(trace, account, value, rows["values"].to_numpy(), holders, rows["known"][0].as_py(), coded.dictionary.to_pylist())
+    return Held(
+        trace,
+        account,
+        value,
+        rows["values"].to_numpy(),
+        holders,
+        rows["known"][0].as_py(),
+        coded.dictionary.to_pylist(),
+    )

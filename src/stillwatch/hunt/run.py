@@ -140,7 +140,7 @@ def _why(links: Links, held: Held, reason: Reason) -> Why:
         held.trace.view,
         held.names[reason.value],
         round(reason.bits, 3),
-        f"{held.trace.sees}: {reason.found:,} of {reason.of_found:,} found hold it, {holders:,} of {held.known:,} in all",
+        f"{reason.found:,} of the other {reason.of_found:,} found hold it, {holders:,} of {held.known:,} in all",
         links.accounts[reason.through].account_id,
         holders,
         held.known,

@@ -43,7 +43,7 @@ def seed_of(links: Links, folder: Path, subject: str, gear: Gear) -> Seed:
         return found
     why = ""
     if links.key != Keyed(gear).id:
-        why = "; its values were hashed with a secret key: give --store or --sketch-key-file to find one by its clear form"
+        why = "; its values are hashed with a secret key: give --store or --sketch-key-file to find one in clear"
     raise InputError(
         f"{subject or 'an empty seed'}: no account, campaign, pool, workload, passage or value of this name in "
         f"{folder} (of what an account may have many of, such as addresses, it holds those of two accounts and more)"
@@ -52,12 +52,16 @@ def seed_of(links: Links, folder: Path, subject: str, gear: Gear) -> Seed:
 
 
 def _named(links: Links, folder: Path, subject: str) -> Seed | None:
-    for what in ("campaign", "pool", "workload") if re.fullmatch(r"[CPW]-\d+", subject) else ():
+    what = {"C": "campaign", "P": "pool", "W": "workload"}.get(subject[:1], "")
+    if re.fullmatch(r"[CPW]-\d+", subject):
         rows = pq.read_table(folder / "memberships.parquet", filters=pc.field(f"{what}_id") == subject)
-        members = {*rows["account_id"].to_pylist()}
-        members |= {a.account_id for a in links.accounts if subject in (a.campaign_id, a.pool_id)}
-        if members:
-            numbers = [n for n, a in enumerate(links.accounts) if a.account_id in members]
+        members = set(rows["account_id"].to_pylist())
+        numbers = [
+            n
+            for n, a in enumerate(links.accounts)
+            if a.account_id in members or (what != "workload" and subject in (a.campaign_id, a.pool_id))
+        ]
+        if numbers:
             return Seed(subject, what, np.array(numbers, np.int64))
     return None
 
@@ -68,9 +72,7 @@ def _by_hash(links: Links, subject: str) -> Seed | None:
 
 def _in_clear(links: Links, subject: str, gear: Gear) -> Seed | None:
     keyed = Keyed(gear)
-    return _first(
-        subject, ((held, keyed(held.trace.name, v)) for v in _spellings(subject) for held in links.held)
-    )
+    return _first(subject, ((held, keyed(held.trace.name, v)) for v in _spellings(subject) for held in links.held))
 
 
 def _first(subject: str, places: Iterator[tuple[Held, str]]) -> Seed | None:

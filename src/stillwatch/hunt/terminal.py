@@ -17,15 +17,15 @@ from stillwatch.hunt.run import Hunt, Near
 from stillwatch.report.wording import count, one_line, percent, plain_name, plural, signed_bits
 
 # More than this is scrolled past; the JSON has them all.
-LISTED = 25
+LISTED = 15
 REASONS = 3
 ID_WIDTH = 18
 
 
 def print_hunt(found: Hunt, console: Console) -> None:
     """Print what was sought, who stands near it and why, who comes next, and how far to trust it."""
-    console.print(Panel(Text("\n".join(_head(found))), title=Text(f"hunt from {one_line(found.seed)}", style="bold"),
-                        title_align="left", border_style="dim"))  # fmt: skip
+    title = Text(f"hunt from {one_line(found.seed)}", style="bold")
+    console.print(Panel(Text("\n".join(_head(found))), title=title, title_align="left", border_style="dim"))
     console.print(_table("Near", found.near[:LISTED], with_round=True))
     if len(found.near) > LISTED:
         console.print(Text(f"and {count(len(found.near) - LISTED)} more: --json FILE has them all", style="dim"))
@@ -37,10 +37,13 @@ def print_hunt(found: Hunt, console: Console) -> None:
 
 def _head(found: Hunt) -> list[str]:
     added = len(found.near) - found.begun
-    lines = [f"{plain_name(found.what)} of {plural(found.begun, 'account')}, {count(found.accounts)} in all"]
-    if found.known and found.begun:
-        lines.append(f"held by {count(found.begun)} of the {count(found.known)} of which such a value is known")
+    lines = [f"{plain_name(found.what)}, {plural(found.begun, 'account')} of {count(found.accounts)}"]
+    if found.known:
+        lines[0] = (
+            f"{plain_name(found.what)}, held by {count(found.begun)} of {count(found.known)} accounts that have one"
+        )
     lines.append(f"{plural(added, 'account')} found near it in {plural(found.rounds, 'round')}; {found.stopped}")
+    lines.append(f"needed to be likelier than not: {found.prior_bits:.1f} bits, from two views")
     return lines
 
 
@@ -65,8 +68,15 @@ def notes(found: Hunt) -> list[str]:
 
 
 def _table(title: str, rows: Sequence[Near], *, with_round: bool) -> Table:
-    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False,
-                  padding=(0, 2, 0, 0), header_style="dim")  # fmt: skip
+    table = Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        header_style="dim",
+    )
     if with_round:
         table.add_column("round", justify="right", no_wrap=True)
     table.add_column("account", max_width=ID_WIDTH, overflow="fold")
@@ -81,15 +91,18 @@ def _table(title: str, rows: Sequence[Near], *, with_round: bool) -> Table:
 
 def _why(near: Near) -> Text:
     text = Text()
-    for why in near.why[:REASONS]:
-        text.append(f"{signed_bits(why.bits)}  {why.statement}\n")
-        text.append(f"{plain_name(why.kind)} · {plain_name(why.view)} · with {one_line(why.through, ID_WIDTH)}\n", "cyan")
-    if len(near.why) > REASONS:
-        text.append(f"and {plural(len(near.why) - REASONS, 'more kind')}\n", "dim")
+    # Kinds of one view mostly see the same thing: the most telling speaks for it.
+    best = list({why.view: why for why in reversed(near.why)}.values())[::-1]
+    for why in best[:REASONS]:
+        text.append(f"{signed_bits(why.bits)} {plain_name(why.kind)}", "bold")
+        text.append(f" ({plain_name(why.view)}): {why.statement}\n")
+    if len(best) > REASONS:
+        text.append(f"and {plural(len(best) - REASONS, 'more view')}\n")
     if not near.why:
-        text.append("nothing joins it to the others\n", "dim")
+        text.append("nothing joins it to the others\n")
     said = f"{near.verdict} of {near.campaign_id}" if near.campaign_id else near.verdict
-    text.append(f"scan: {said}, {percent(near.scan_probability)}", "dim")
+    with_whom = f"as {one_line(near.why[0].through, ID_WIDTH)}; " if near.why else ""
+    text.append(f"{with_whom}scan: {said}, {percent(near.scan_probability)}", "dim")
     return text
 
 

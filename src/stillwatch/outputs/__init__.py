@@ -198,6 +198,7 @@ def _tables(engine: DuckDB, found: Assembled, findings: Findings, folder: Path) 
                 "victims": c.victims,
                 "exchanges": c.exchanges,
                 "output_tokens": c.output_tokens,
+                "expected_loss": c.expected_loss,
                 "first": c.first,
                 "last": c.last,
             }

@@ -157,7 +157,9 @@ def _summary(group: NamedGroup, workloads: list[Workload], accounts: int, total:
     )
 
 
-def _campaign(engine: DuckDB, number: int, group: NamedGroup, found: Assembled, ordinary: list[list[int]]) -> Campaign:
+def _campaign(
+    engine: DuckDB, number: int, group: NamedGroup, found: Assembled, *, ordinary: list[list[int]], loss: str
+) -> Campaign:
     subject = group.campaign_id or ""
     where = f"campaign_traffic WHERE campaign_no = {number}"
     total = engine.query(
@@ -175,6 +177,7 @@ def _campaign(engine: DuckDB, number: int, group: NamedGroup, found: Assembled, 
     workloads = [w for w in workloads if w.exchanges]
     accounts = sum(m.role == "member" for m in group.members)
     weighed = group.candidate.weighed
+    stake = {"output_tokens": total["tokens"], "exchanges": total["exchanges"], "accounts": accounts}[loss]
     links = {o.kind.name: o.counts["hit"] for o in weighed.observations if isinstance(o.kind, Link) and o.bits > 0}
     return Campaign(
         id=subject,
@@ -185,6 +188,8 @@ def _campaign(engine: DuckDB, number: int, group: NamedGroup, found: Assembled, 
         victims=len(group.members) - accounts,
         exchanges=total["exchanges"],
         output_tokens=total["tokens"],
+        at_stake=stake,
+        expected_loss=round(stake * group.candidate.judgement.probability, 3),
         first=moment(total["first"]),
         last=moment(total["last"]),
         targets=targets,
@@ -260,7 +265,11 @@ def document(
         "max(time_us) AS last FROM traffic"
     ).to_pylist()[0]
     ordinary = _hours(engine, "traffic")
-    campaigns = [_campaign(engine, n, g, found, ordinary) for n, g in enumerate(found.campaigns)]
+    campaigns = [
+        _campaign(engine, n, g, found, ordinary=ordinary, loss=settings.loss) for n, g in enumerate(found.campaigns)
+    ]
+    # Where no exchange tells its tokens, all losses are nought, and exchanges decide.
+    campaigns.sort(key=lambda c: (-c.expected_loss, -c.probability * c.exchanges))
     cleared = [cleared_part(g) for g in found.others]
     cleared.sort(key=lambda c: (c.verdict == "cleared", -c.exchanges, int(re.sub(r"\D", "", c.id))))
     has_accounts = inputs.accounts is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,26 +109,28 @@ def _rows(engine: DuckDB, trace: Trace) -> pa.Table:
     return engine.query(
         "SELECT p.account_id, l.value, o.values, h.holders, (SELECT count(DISTINCT account_no) FROM link) AS known "
         "FROM link AS l JOIN (SELECT value, count(*) AS holders FROM link GROUP BY value) AS h ON h.value = l.value "
-        "JOIN (SELECT account_no, count(*) AS values FROM link GROUP BY account_no) AS o ON o.account_no = l.account_no "
+        "JOIN (SELECT account_no, count(*) AS values FROM link GROUP BY account_no) AS o "
+        "ON o.account_no = l.account_no "
         f"JOIN parties AS p ON p.account_no = l.account_no WHERE h.holders >= {1 if trace.everyone else 2} "
         "ORDER BY l.value, l.account_no"
     )
 
 
-def _named(values: pa.ChunkedArray, name: Callable[[str], str]) -> pa.Array:
-    """Every value under its name, each distinct one named once."""
+def _named(values: pa.ChunkedArray, trace: Trace, keyed: Keyed) -> pa.Array:
+    """Every value under its hash, each distinct one hashed once; of what is a hash already, as the report writes it."""
     coded = values.combine_chunks().dictionary_encode()
-    return pc.take(pa.array([name(v) for v in coded.dictionary.to_pylist()], pa.string()), coded.indices)
+    clear = coded.dictionary.to_pylist()
+    names = [keyed(trace.name, v) if trace.hashed else f"{int(v):016x}" for v in clear]
+    return pc.take(pa.array(names, pa.string()), coded.indices)
 
 
 def _tables(engine: DuckDB, keyed: Keyed) -> Iterator[pa.Table]:
     for trace in traces():
         rows = _rows(engine, trace)
-        name = (lambda v, kind=trace.name: keyed(kind, v)) if trace.hashed else (lambda v: f"{int(v):016x}")
         columns = {
             "account_id": rows["account_id"],
             "kind": pa.array([trace.name] * rows.num_rows, pa.string()),
-            "value": _named(rows["value"], name),
+            "value": _named(rows["value"], trace, keyed),
             "values": rows["values"],
             "holders": rows["holders"],
             "known": rows["known"],
