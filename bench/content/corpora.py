@@ -18,10 +18,12 @@ import pyarrow.parquet as pq
 from stillwatch import sources
 from stillwatch.simulate import simulate
 
+TUNED_ON = "tuned on"
 # A text is the system prompt and the last message of one exchange.
 Text = tuple[str, str]
-# Honest exchanges, and exchanges of campaigns, that are drawn from a source: fifteen and three windows' worth.
-HONEST, CAMPAIGN = 7_000, 1_500
+# Honest exchanges, and exchanges of campaigns, that are drawn from a source: ten windows' worth, and in texts of
+# campaigns fifteen times what a window of 10% holds. The sentence encoder reads some twenty texts a second on a core.
+HONEST, CAMPAIGN = 5_000, 750
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,6 @@ def corpora(data: Path) -> dict[str, Callable[[], Corpus]]:
             world("mixture, Arena-Hard", "mixture", 2003, arena),
             world("february-2026, Arena-Hard", "february-2026", 2004, arena),
             ("LiteLLM capture", lambda: of_capture("LiteLLM capture", data / "litellm_capture")),
-            world("mixture, grammar (tuned on)", "mixture", 1001, None),
+            world(f"mixture, grammar ({TUNED_ON})", "mixture", 1001, None),
         )
     )
