@@ -19,7 +19,7 @@ def held(view: str, *values: list[int], alone: bool = True, name: str = "") -> H
     account = np.array([a for g in groups for a in g], np.int64)
     value = np.array([n for n, g in enumerate(groups) for _ in g], np.int64)
     size = np.bincount(account, minlength=ACCOUNTS)
-    trace = Trace(name or view, view, f"one {view}", "")
+    trace = Trace(name or view, view, "")
     holders = np.array([len(g) for g in groups])
     return Held(trace, account, value, size[account], holders, ACCOUNTS, [f"v{n}" for n in range(len(groups))])
 

@@ -222,7 +222,7 @@ def write_results(
     """Write every output into `folder` and return the findings document."""
     findings = document(engine, found, settings=settings, gear=gear, inputs=inputs, rejects=rejects, absent=absent)
     _tables(engine, found, findings, folder)
-    write_links(engine, gear, folder)
+    write_links(engine, gear, folder, settings.k)
     (folder / "report.html").write_text(render_report(findings), "utf-8")
     (folder / "findings.json").write_text(
         json.dumps(findings.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", "utf-8"
