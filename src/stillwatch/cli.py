@@ -1,4 +1,4 @@
-"""The command line: scan, explain, simulate, evaluate, store, demo."""
+"""The command line: scan, explain, hunt, simulate, evaluate, store, demo."""
 
 from __future__ import annotations
 
@@ -258,6 +258,32 @@ def explain(
     from stillwatch.report import print_explanation
 
     print_explanation(find(folder, subject), out_console)
+
+
+@app.command()
+def hunt(
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A result of scan.")],
+    seed: Annotated[
+        str,
+        typer.Option(
+            help="An account, key, address, passage, campaign, or any value: organisation, payment fingerprint, …",
+            show_default=False,
+        ),
+    ],
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of asking who stands near those found.")] = 6,
+    json: Annotated[Path | None, typer.Option(help="File to write all that was found into, for programs.")] = None,
+    store: Annotated[Path | None, typer.Option(help="The store of the scan, whose key names values.")] = None,
+    sketch_key_file: Annotated[Path | None, typer.Option(help="The key of the scan, where it had one.")] = None,
+) -> None:
+    """Expand from one account or indicator to what stands near it."""
+    from stillwatch.hunt import hunt as find
+    from stillwatch.hunt import print_hunt, write_json
+
+    found = find(folder, seed, rounds=rounds, key_file=sketch_key_file, store=store)
+    print_hunt(found, out_console)
+    if json is not None:
+        write_json(found, json)
 
 
 @app.command()

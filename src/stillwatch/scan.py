@@ -194,7 +194,9 @@ class _Scan:
         self.progress("evidence", 0, None)
         silent = frozenset(read.absent) | _silent_accounts(engine)
         candidates = find(engine, jobs, silent)
-        found = assemble(engine, jobs, candidates, texts=texts, asked=asked, duplicates=rows - ids)
+        found = assemble(
+            engine, jobs, candidates, texts=texts, asked=asked, duplicates=rows - ids, loss=self.settings.loss
+        )
         return self._named(found, jobs)
 
     def _since(self, engine: DuckDB) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -31,6 +32,10 @@ class Settings(BaseSettings):
         le=36_500,
         description="days of traffic that count, back from the newest exchange; what is older is not judged, and is "
         "removed from a store; by default all",
+    )
+    loss: Literal["output_tokens", "exchanges", "accounts"] = Field(
+        "output_tokens",
+        description="what a campaign is taken to cost: findings are listed by probability times this",
     )
     batch_rows: int = Field(16_384, ge=1, le=1_000_000, description="exchanges a batch")
     sketch_key_file: Path | None = Field(

@@ -254,6 +254,7 @@ OUT_CAMPAIGNS = Table(
         Column("victims", pa.int64(), "holders of stolen keys"),
         Column("exchanges", pa.int64(), "exchanges that belong to it"),
         Column("output_tokens", pa.int64(), "tokens that they collected"),
+        Column("expected_loss", pa.float64(), "probability times what is at stake, in units of the setting `loss`"),
         Column("first", TIMESTAMP, "its first exchange"),
         Column("last", TIMESTAMP, "its last exchange"),
     ),
@@ -271,6 +272,19 @@ OUT_EVIDENCE = Table(
         Column("rows", pa.list_(pa.string()), "ids behind it, a sample"),
     ),
 )
+OUT_LINKS = Table(
+    "links (result)",
+    "Which accounts hold one value: what `stillwatch hunt` expands along. Values are keyed hashes, hence pseudonyms: "
+    "whoever has the key can try values. One that a single account holds is left out where an account may have many.",
+    (
+        Column("account_id", pa.string(), "the account", required=True),
+        Column("kind", pa.string(), "the kind of link, or key, organization, passage, shared_job, …"),
+        Column("value", pa.string(), "the value's keyed hash; of a passage or job its own id"),
+        Column("values", pa.int64(), "values of the kind that the account holds, those left out among them"),
+        Column("holders", pa.int64(), "accounts that hold the value"),
+        Column("known", pa.int64(), "accounts of which any value of the kind is known"),
+    ),
+)
 INPUT_TABLES = (EXCHANGES, ACCOUNTS, ACCOUNT_EVENTS, MODELS)
 OUTPUT_TABLES = (
     OUT_ACCOUNTS,
@@ -280,4 +294,5 @@ OUTPUT_TABLES = (
     OUT_WORKLOADS,
     OUT_CAMPAIGNS,
     OUT_EVIDENCE,
+    OUT_LINKS,
 )

@@ -176,7 +176,14 @@ def _summary(group: NamedGroup, workloads: list[Workload], accounts: int, total:
 
 
 def _campaign(
-    engine: DuckDB, number: int, group: NamedGroup, found: Assembled, *, ordinary: list[list[int]], carried: Carried
+    engine: DuckDB,
+    number: int,
+    group: NamedGroup,
+    found: Assembled,
+    *,
+    ordinary: list[list[int]],
+    carried: Carried,
+    loss: str,
 ) -> Campaign:
     subject = group.campaign_id or ""
     where = f"campaign_traffic WHERE campaign_no = {number}"
@@ -195,6 +202,7 @@ def _campaign(
     workloads = [w for w in workloads if w.exchanges]
     accounts = sum(m.role == "member" for m in group.members)
     weighed = group.candidate.weighed
+    stake = {"output_tokens": total["tokens"], "exchanges": total["exchanges"], "accounts": accounts}[loss]
     links = {o.kind.name: o.counts["hit"] for o in weighed.observations if isinstance(o.kind, Link) and o.bits > 0}
     return Campaign(
         id=subject,
@@ -205,6 +213,8 @@ def _campaign(
         victims=len(group.members) - accounts,
         exchanges=total["exchanges"],
         output_tokens=total["tokens"],
+        at_stake=stake,
+        expected_loss=round(stake * group.candidate.judgement.probability, 3),
         first=moment(total["first"]),
         last=moment(total["last"]),
         targets=targets,
@@ -282,8 +292,11 @@ def document(
     ordinary = _hours(engine, "traffic")
     carried = _carried(engine, found)
     campaigns = [
-        _campaign(engine, n, g, found, ordinary=ordinary, carried=carried) for n, g in enumerate(found.campaigns)
+        _campaign(engine, n, g, found, ordinary=ordinary, carried=carried, loss=settings.loss)
+        for n, g in enumerate(found.campaigns)
     ]
+    # Where no exchange tells its tokens, all losses are nought, and exchanges decide.
+    campaigns.sort(key=lambda c: (-c.expected_loss, -c.probability * c.exchanges))
     cleared = [cleared_part(g) for g in found.others]
     cleared.sort(key=lambda c: (c.verdict == "cleared", -c.exchanges, int(re.sub(r"\D", "", c.id))))
     has_accounts = inputs.accounts is not None
