@@ -4,7 +4,8 @@
 
 Simulates and scans each world, takes the probability that every account of a group got, undoes the slope that was used,
 and finds the one of least log loss. Only accounts whose bare probability is one in ten and more: of those below, it is
-membership that decides. --write: into src/stillwatch/campaigns/calibration.json.
+membership that decides. One innocent account at the highest odds and one guilty at the lowest are added, so that a few
+worlds without a mistake do not make for certainty. --write: into src/stillwatch/campaigns/calibration.json.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def main() -> None:
         print(f"{world} {seed}: {len(odds)} accounts, {int(guilty.sum())} take part, "
               f"where the bare mean is {expit(odds).mean() if len(odds) else 0:.3f}", flush=True)  # fmt: skip
     odds, guilty = (np.concatenate([pair[i] for pair in every]) for i in (0, 1))
-    slope = float(minimize_scalar(lambda s: loss(s, odds, guilty), bounds=(0.3, 12), method="bounded").x)
+    extremes = np.array([odds.max(), odds.min()])
+    with_doubt = np.append(odds, extremes), np.append(guilty, [False, True])
+    slope = float(minimize_scalar(lambda s: loss(s, *with_doubt), bounds=(0.3, 12), method="bounded").x)
     fitted = {
         "slope": round(slope, 3),
         "worlds": [f"{world} {seed}" for world, _, seed, _ in WORLDS],

@@ -10,16 +10,16 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """An application needs one account; the same job over many that hide a common owner is how limits are evaded.
 
     One bit for every doubling of the accounts, three at most (8 accounts); three against where one organisation is
-    declared by most of them. Nothing is hidden, and nothing said, where two in three show one common origin: one card,
-    device, telephone, mail address, or place from which half of their traffic comes. Accounts count as the inverse of
-    Simpson's index of who sends how much, so that a job which one account runs and others touch is not spread.
+    declared by most of them. The more of them show one common origin (one card, device, telephone, mail address, or
+    place from which half of their traffic comes), the less is hidden, and nothing where two in three do. Accounts count
+    as the inverse of Simpson's index of who sends how much, so that a job which one account runs and others touch is
+    not spread.
     """
     if counts["owned"] >= 0.5 * counts["accounts"]:
         return {"application": -3.0}
-    if 3 * counts["one_origin"] >= 2 * counts["accounts"]:
-        return {"application": 0.0}
+    hidden = max(0.0, 1.0 - 1.5 * counts["one_origin"] / max(1, counts["accounts"]))
     effective = counts["exchanges"] ** 2 / max(1, counts["squares"])
-    return {"application": min(3.0, math.log2(max(1.0, effective)))}
+    return {"application": hidden * min(3.0, math.log2(max(1.0, effective)))}
 
 
 KIND = Conduct(
