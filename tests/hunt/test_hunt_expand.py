@@ -57,6 +57,9 @@ def test_the_more_are_found_the_less_a_value_says_that_one_of_them_holds():
 
 def test_an_account_does_not_join_itself():
     assert value_bits(held("identity", [0, 1]), begun(0))[0] == 0
+    # Of two found that share it, each has one of one other inside: (1 + 1) / (1 + 2), and nobody outside.
+    both = value_bits(held("identity", [0, 1]), begun(0, 1))
+    assert both[:2] == pytest.approx(np.log2((2 / 3) / (0.5 / 799)))
 
 
 def test_whoever_holds_many_values_has_many_chances():
