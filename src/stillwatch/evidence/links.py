@@ -126,21 +126,11 @@ class Reach:
         of = self._of
         members = members[members < len(of.known)]
         hit = np.zeros(len(of.in_region) + 1, np.int64)
-        touched, outside = _count(
+        together, rows, outside = _count(
             members, self._first, of.value, of.by_value, of.ends, of.account, of.region,
-            self._inside, self._met, self._held, hit,
+            self._everybody, self._lift, self._inside, self._met, self._held, hit,
         )  # fmt: skip
-        rows = np.concatenate([np.arange(self._first[m], self._first[m + 1]) for m in members] or [members])
-        together = rows[self._held[of.value[rows]] > 1]
-        inside = self._held[touched]
-        everywhere = of.ends[touched] - np.where(touched > 0, of.ends[touched - 1], 0)
-        # The value could join somebody only if it were commoner among two members and more than elsewhere.
-        could = touched[inside * (self._everybody + 1) >= self._lift * (2 * (everywhere - inside) - 1)]
-        rows = np.concatenate(
-            [of.by_value[of.ends[v - 1] if v else 0 : of.ends[v]] for v in could] or [np.zeros(0, np.int64)]
-        )
         rows.sort()
-        self._held[touched] = 0
         theirs = of.region[members[of.known[members]]]
         in_group = np.bincount(theirs[theirs >= 0], minlength=len(of.in_region))
         at = np.flatnonzero(in_group)
@@ -156,7 +146,7 @@ class Reach:
         )
 
 
-_I8, _FLAGS = numba.types.int64[::1], numba.types.boolean[::1]
+_i8, _I8, _FLAGS = numba.types.int64, numba.types.int64[::1], numba.types.boolean[::1]
 
 
 @numba.njit(numba.types.UniTuple(_I8, 2)(_I8, _I8, _I8, _I8), nogil=True, cache=True)  # type: ignore[no-untyped-call]
@@ -186,18 +176,18 @@ def _clusters(accounts, values, by_account, by_value):  # type: ignore[no-untype
 
 
 @numba.njit(
-    numba.types.Tuple((_I8, numba.types.int64))(  # type: ignore[no-untyped-call]
-        _I8, _I8, _I8, _I8, _I8, _I8, _I8, _FLAGS, _FLAGS, _I8, _I8
-    ),
+    numba.types.Tuple((_I8, _I8, _i8))(_I8, _I8, _I8, _I8, _I8, _I8, _I8, _i8, _i8, _FLAGS, _FLAGS, _I8, _I8),  # type: ignore[no-untyped-call]
     nogil=True,
     cache=True,
 )
-def _count(members, first, value, by_value, ends, account, region, inside, met, held, hit):  # type: ignore[no-untyped-def]
-    """Count in `held` how many members hold each value, and in `hit` how many outsiders of each region hold one of
-    them; the values that members hold, ascending, and how many outsiders hold one. `inside` and `met` come and go
-    false."""
+def _count(members, first, value, by_value, ends, account, region, everybody, lift, inside, met, held, hit):  # type: ignore[no-untyped-def]
+    """Count in `hit` the outsiders of each region who hold a value that a member holds.
+
+    Gives the members' rows whose value another member holds, the rows of values that could join somebody, and how many
+    outsiders are hit. `inside` and `met` come and go false, `held` (how many members hold each value) nought.
+    """
     touched = np.empty(len(held), np.int64)
-    n = 0
+    n = size = 0
     for i in range(len(members)):
         inside[members[i]] = True
         for row in range(first[members[i]], first[members[i] + 1]):
@@ -205,11 +195,23 @@ def _count(members, first, value, by_value, ends, account, region, inside, met, 
                 touched[n] = value[row]
                 n += 1
             held[value[row]] += 1
-    outside = 0
+            size += 1
+    together = np.empty(size, np.int64)
+    size = 0
+    for i in range(len(members)):
+        for row in range(first[members[i]], first[members[i] + 1]):
+            if held[value[row]] > 1:
+                together[size] = row
+                size += 1
+    outside = holding = 0
     for t in range(n):
         v = touched[t]
         begin = ends[v - 1] if v > 0 else 0
-        if ends[v] - begin == held[v]:
+        everywhere = ends[v] - begin
+        # The value could join somebody only if it were commoner among two members and more than elsewhere.
+        if held[v] * (everybody + 1) >= lift * (2 * (everywhere - held[v]) - 1):
+            holding += everywhere
+        if everywhere == held[v]:
             continue
         for at in range(begin, ends[v]):
             a = account[by_value[at]]
@@ -217,10 +219,18 @@ def _count(members, first, value, by_value, ends, account, region, inside, met, 
                 met[a] = True
                 outside += 1
                 hit[region[a]] += 1  # those of no region in the last place
+    could = np.empty(holding, np.int64)
+    holding = 0
     for t in range(n):
         v = touched[t]
-        for at in range(ends[v - 1] if v > 0 else 0, ends[v]):
+        begin = ends[v - 1] if v > 0 else 0
+        joins = held[v] * (everybody + 1) >= lift * (2 * (ends[v] - begin - held[v]) - 1)
+        for at in range(begin, ends[v]):
             met[account[by_value[at]]] = False
+            if joins:
+                could[holding] = by_value[at]
+                holding += 1
+        held[v] = 0
     for i in range(len(members)):
         inside[members[i]] = False
-    return np.sort(touched[:n]), outside
+    return together[:size].copy(), could, outside
