@@ -47,8 +47,8 @@ class ServeSettings(BaseSettings):
     )
     state_url: SecretStr | None = Field(
         None,
-        description="database of decisions, cases and the audit record, e.g. postgresql+pg8000://…; by default SQLite in "
-        "the folder",
+        description="database of decisions, cases and the audit record, e.g. postgresql+pg8000://…; by default SQLite "
+        "in the folder",
     )
     store: Path | None = Field(None, description="the store of traffic; by default `store` in the folder")
     spool: Path | None = Field(None, description="where traffic waits, encrypted; by default `spool` in the folder")
@@ -79,12 +79,8 @@ class ServeSettings(BaseSettings):
     address_header: str = Field(
         "x-stillwatch-address", pattern=r"^[a-z0-9-]+$", description="header in which a gateway names the address"
     )
-    max_body: int = Field(
-        16 * 2**20, ge=1_024, le=2**30, description="bytes that a request may send, as they are sent"
-    )
-    max_inflated: int = Field(
-        128 * 2**20, ge=1_024, le=2**32, description="bytes that a compressed body may become"
-    )
+    max_body: int = Field(16 * 2**20, ge=1_024, le=2**30, description="bytes that a request may send, as they are sent")
+    max_inflated: int = Field(128 * 2**20, ge=1_024, le=2**32, description="bytes that a compressed body may become")
     body_seconds: float = Field(
         10.0, ge=0.1, le=600.0, description="seconds in which a request must have sent its headers, and again its body"
     )
@@ -128,7 +124,11 @@ class ServeSettings(BaseSettings):
         if (self.oidc_issuer is None) != (self.oidc_audience is None):
             missing = "oidc_audience" if self.oidc_audience is None else "oidc_issuer"
             raise ValueError(f"{missing}: missing; an issuer and an audience are given together")
-        if self.oidc_issuer is not None and self.oidc_issuer.startswith("http:") and not _loopback_url(self.oidc_issuer):
+        if (
+            self.oidc_issuer is not None
+            and self.oidc_issuer.startswith("http:")
+            and not _loopback_url(self.oidc_issuer)
+        ):
             raise ValueError("oidc_issuer: takes an https address; its keys decide who may enter")
         return self
 

@@ -1,7 +1,7 @@
 """Access keys of programs: made here, shown once, kept as digests.
 
-A key is `stillwatch_<id>_<secret>`. The id names it in lists, logs and the audit record. The secret has 256 random bits,
-so that a plain SHA-256 of it is as good at rest as any slow hash: slow hashes are for secrets that people choose.
+A key is `stillwatch_<id>_<secret>`. The id names it in lists, logs and the audit record. The secret has 256 random
+bits, so that a plain SHA-256 of it is as good at rest as any slow hash: those are for secrets that people choose.
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def new(
-    name: str, roles: frozenset[Role], scope: str = "", lives: timedelta | None = None
-) -> tuple[str, AccessKey]:
+def new(name: str, roles: frozenset[Role], scope: str = "", lives: timedelta | None = None) -> tuple[str, AccessKey]:
     """A new key, to be shown once, and what is kept of it."""
     now = datetime.now(UTC).replace(microsecond=0)
     ident, secret = secrets.token_hex(6), secrets.token_urlsafe(SECRET_BYTES)
@@ -67,9 +65,7 @@ class KeyRing:
 
     def __init__(self, keys: tuple[AccessKey, ...] = ()) -> None:
         self.keys = keys
-        self._held = {
-            key.id: (key.digest, Principal(key.id, key.roles, key.scope), key) for key in keys
-        }
+        self._held = {key.id: (key.digest, Principal(key.id, key.roles, key.scope), key) for key in keys}
 
     def principal(self, token: str) -> Principal | None:
         """Who holds this key; None for one that is unknown, revoked or expired."""
@@ -127,7 +123,9 @@ class KeyFile:
         def changed(keys: tuple[AccessKey, ...]) -> tuple[AccessKey, ...]:
             found.extend(key for key in keys if key.id == ident and key.revoked is None)
             if not found:
-                raise InputError(f"{ident}: no key of this id that still works; `stillwatch serve keys list` shows them")
+                raise InputError(
+                    f"{ident}: no key of this id that still works; `stillwatch serve keys list` shows them"
+                )
             update = {"expires": at} if at else {"revoked": datetime.now(UTC).replace(microsecond=0)}
             return tuple(key.model_copy(update=update) if key.id == ident else key for key in keys)
 
@@ -136,7 +134,9 @@ class KeyFile:
 
     def _change(self, change: Callable[[tuple[AccessKey, ...]], tuple[AccessKey, ...]]) -> None:
         with self._alone():
-            text = orjson.dumps([key.model_dump(mode="json") for key in change(self.read())], option=orjson.OPT_INDENT_2)
+            text = orjson.dumps(
+                [key.model_dump(mode="json") for key in change(self.read())], option=orjson.OPT_INDENT_2
+            )
             temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
