@@ -7,7 +7,7 @@ filled into it, and of an exception only its type and where it was raised: messa
 from __future__ import annotations
 
 import logging
-import sys
+import logging.config
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +27,11 @@ FIELDS: Final = frozenset(
 LONGEST: Final = 200
 
 
-class _Lines(logging.Formatter):
+class Lines(logging.Formatter):
+    """A record as one JSON line."""
+
     def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -51,13 +54,23 @@ def fault(error: BaseException) -> dict[str, str]:
     return {"error": type(error).__name__, "where": where}
 
 
+# As `logging.config.dictConfig` takes it, since the server configures logging in its worker by one.
+CONFIGURATION: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"lines": {"()": f"{__name__}.Lines"}},
+    "handlers": {"error_stream": {"class": "logging.StreamHandler", "formatter": "lines"}},
+    "root": {"level": "WARNING", "handlers": ["error_stream"]},
+    "loggers": {
+        "_granian": {"level": "WARNING", "handlers": ["error_stream"], "propagate": False},
+        "granian.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+    },
+}
+
+
 def set_up(level: str) -> None:
     """All logging of the process as JSON lines on its error stream; other libraries from warnings on."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines())
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(logging.WARNING)
+    logging.config.dictConfig(CONFIGURATION)
     log.setLevel(level.upper())
 
 
