@@ -203,6 +203,9 @@ def scan(
     store: Annotated[
         Path | None, typer.Option(help="Folder that keeps what was read: only new files are read, all are judged.")
     ] = None,
+    verdicts: Annotated[
+        Path | None, typer.Option(help="What analysts said before, from `stillwatch verdict export`.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results, published whole or not at all.")] = Path(
         "stillwatch-out"
     ),
@@ -223,7 +226,7 @@ def scan(
     from stillwatch.scan import Request
     from stillwatch.scan import scan as find
 
-    request = Request(tuple(traffic), out, format, accounts, models, tuple(join or ()), mapping, store)
+    request = Request(tuple(traffic), out, format, accounts, models, tuple(join or ()), mapping, store, verdicts)
     kept = f"; files that were read to their end are in {store}" if store else ""
     with interrupts.saying(f"interrupted; nothing was published, {out} is as it was{kept}"), _Shown() as shown:
         findings = find(request, settings, shown)

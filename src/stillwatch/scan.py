@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from stillwatch import sources, store
 from stillwatch.campaigns import find
 from stillwatch.engine import DuckDB
+from stillwatch.campaigns.verdicts import Verdict, heed, verdicts_of
 from stillwatch.enrich import Gear
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.findings import Findings
@@ -61,6 +62,19 @@ class Request:
     mapping: Path | None = None
     store: Path | None = None
 
+    verdicts: Path | None = None
+
+
+class Feed(Protocol):
+    """Traffic that comes into a store by another way than files that somebody names."""
+
+    def inputs(self, rejects: sources.Rejects) -> sources.Inputs:
+        """What there is to read now: files that nobody writes to any more, in their order."""
+        ...
+
+    def batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
+        """Their exchanges, the same in each reading; the next file is asked for once one was read to its end."""
+        ...
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -121,7 +135,8 @@ class _Scan:
     def run(self, folder: Path) -> Findings:
         """Read, judge, and write the results into `folder`."""
         settings = self.settings
-        known = _known(self.inputs, self.rejects)  # small and quickly read: a fault in them is told at once
+        # Small and quickly read: a fault in them is told at once.
+        known = _known(self.inputs, self.rejects, self.request.verdicts)
         read = self._read()
         with DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads) as engine:
             engine.register_parquet("enriched", self.work / "enriched")
@@ -181,7 +196,9 @@ class _Scan:
         _register_intents(engine, asked)
         self.progress("evidence", 0, None)
         silent = frozenset(read.absent) | _silent_accounts(engine)
-        candidates = find(engine, jobs, silent)
+        candidates, remarks = heed(find(engine, jobs, silent), known.verdicts, _account_ids(engine))
+        for remark in remarks:
+            self.rejects.note(remark)
         return assemble(engine, jobs, candidates, texts=texts, asked=asked, duplicates=read.rows - ids)
 
     def _named(self, found: Assembled) -> Assembled:
@@ -394,7 +411,7 @@ class _Known:
     models: pa.Table
 
 
-def _known(inputs: sources.Inputs, rejects: sources.Rejects) -> _Known:
+def _known(inputs: sources.Inputs, rejects: sources.Rejects, verdicts: Path | None) -> _Known:
     return _Known(
         sources.read_accounts(inputs.accounts, rejects) if inputs.accounts else ACCOUNTS.empty(),
         sources.read_account_events(inputs.account_events, rejects) if inputs.account_events else None,
@@ -405,6 +422,7 @@ def _known(inputs: sources.Inputs, rejects: sources.Rejects) -> _Known:
 def _register_known(engine: DuckDB, known: _Known) -> None:
     """`known_accounts` (with account_no) and `models` (model, released_day), empty where there is no file."""
     accounts, models = known.accounts, known.models
+    verdicts: list[Verdict]
     changed = accounts["status_changed_at"].cast(pa.int64())
     accounts = accounts.append_column("created_hour", _whole(accounts["created_at"], MICROSECONDS_AN_HOUR))
     accounts = accounts.append_column("status_changed_us", changed)
@@ -412,9 +430,15 @@ def _register_known(engine: DuckDB, known: _Known) -> None:
     engine.create(
         "known_accounts",
         "SELECT p.account_no, a.* EXCLUDE (account_id) "
+        verdicts_of(sources.read_verdicts(verdicts, rejects)) if verdicts else [],
         "FROM account_file AS a JOIN parties AS p ON p.account_id = a.account_id",
     )
     if known.events is not None:
+def _account_ids(engine: DuckDB) -> dict[int, str]:
+    ids = engine.query("SELECT account_no, account_id FROM parties").to_pydict()
+    return dict(zip(ids["account_no"], ids["account_id"], strict=True))
+
+
         engine.register("account_events", known.events.set_column(1, "time_us", known.events["time"].cast(pa.int64())))
     released = models["released_at"]
     columns = {"released_day": _whole(released, MICROSECONDS_A_DAY), "released_us": released.cast(pa.int64())}
