@@ -19,7 +19,7 @@ from stillwatch import __version__
 from stillwatch.respond.standing import Decided
 from stillwatch.serve.access.callers import Refused, anyone, service_of
 from stillwatch.serve.access.limits import ASGIApp, Bounded, Message, Receive, Scope, Send, answer
-from stillwatch.serve.gateways import decisions, forward_auth, look_up
+from stillwatch.serve.gateways import crowdsec, decisions, forward_auth, litellm, look_up
 from stillwatch.serve.logs import fault, say
 from stillwatch.serve.service import Service
 from stillwatch.serve.settings import ServeSettings
@@ -132,7 +132,12 @@ def create_app(settings: ServeSettings, state: Decided, *extras: Extra) -> Appli
     _errors(api)
     _operation(api, service)
     if "decisions" in settings.parts:
-        api.include_router(decisions.router)
+        for router in (decisions.router, litellm.router, crowdsec.router):
+            api.include_router(router)
+        if settings.envoy_grpc is not None:
+            from stillwatch.serve.gateways.envoy_grpc import envoy_grpc
+
+            entered.append(envoy_grpc(api, service))
     entered.extend(extra(api, service) for extra in extras)
     return Application(api, service)
 

@@ -13,6 +13,7 @@ from typing import Any
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
 from granian.http import HTTP1Settings
+from granian.log import LogLevels
 
 from stillwatch.errors import EnvironmentFailure
 from stillwatch.respond.standing import Decided
@@ -52,7 +53,7 @@ def server_for(settings: ServeSettings) -> Any:
         http=HTTPModes.auto,
         websockets=False,
         http1_settings=HTTP1Settings(header_read_timeout=round(1000 * settings.body_seconds)),
-        log_level="warning",
+        log_level=LogLevels.warning,
         log_dictconfig=CONFIGURATION,
         ssl_cert=settings.tls_certificate,
         ssl_key=settings.tls_key,

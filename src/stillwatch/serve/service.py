@@ -81,6 +81,8 @@ class Service:
         self._rate = Rate()
         self._throttle = Rate(per=60.0)
         self.standing = Standing(-1, ())
+        # What single gateways remember of their callers, by the gateway's name.
+        self.kept: dict[str, Any] = {}
         self._answers: dict[str, bytes] = {}
         self._heard = float("-inf")
         self._well = True
