@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,8 +17,8 @@ import pyarrow.parquet as pq
 
 from stillwatch import sources, store
 from stillwatch.campaigns import find
-from stillwatch.engine import DuckDB
 from stillwatch.campaigns.verdicts import Verdict, heed, verdicts_of
+from stillwatch.engine import DuckDB
 from stillwatch.enrich import Gear
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.findings import Findings
@@ -61,7 +62,6 @@ class Request:
     join: tuple[Path, ...] = ()
     mapping: Path | None = None
     store: Path | None = None
-
     verdicts: Path | None = None
 
 
@@ -75,6 +75,7 @@ class Feed(Protocol):
     def batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
         """Their exchanges, the same in each reading; the next file is asked for once one was read to its end."""
         ...
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -90,10 +91,11 @@ def _silent(stage: str, done: int, total: int | None) -> None:
     """No progress."""
 
 
-def scan(request: Request, settings: Settings, progress: Progress = _silent) -> Findings:
+def scan(request: Request, settings: Settings, progress: Progress = _silent, feed: Feed | None = None) -> Findings:
     """Scan traffic and publish the results in `request.out`; return the findings.
 
-    Raises InputError where nothing usable is in the input, EnvironmentFailure where disk, memory or permission fail.
+    feed: where the traffic comes from in place of `request.targets`; it takes a store. Raises InputError where nothing
+    usable is in the input, EnvironmentFailure where disk, memory or permission fail.
     """
     gear = _gear(settings) if request.store is None else None
     with (
@@ -101,23 +103,27 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent) -> 
         _work_folder(settings, request.out) as work,
         sources.Rejects(folder / "rejected.jsonl") as rejects,
     ):
-        inputs = sources.discover(
-            request.targets,
-            format=request.format,
-            accounts=request.accounts,
-            models=request.models,
-            rejects=rejects,
-            join=request.join,
-        )
+        inputs = feed.inputs(rejects) if feed is not None else _found(request, rejects)
         if gear is not None:
             findings = _Scan(request, settings, gear, inputs, rejects, work, progress).run(folder)
         else:
             with opened(request.store or Path(), settings.sketch_key_file) as (kept, own):
                 reading = reading_digest([*request.join, *([request.mapping] if request.mapping else [])])
-                stages = _StoreScan(request, settings, own, inputs, rejects, work, progress, kept, reading)
+                stages = _StoreScan(request, settings, own, inputs, rejects, work, progress, kept, reading, feed)
                 findings = stages.run(folder)
         (folder / "rejected.jsonl").touch()  # empty where nothing was set aside, so that programs find it always
         return findings
+
+
+def _found(request: Request, rejects: sources.Rejects) -> sources.Inputs:
+    return sources.discover(
+        request.targets,
+        format=request.format,
+        accounts=request.accounts,
+        models=request.models,
+        rejects=rejects,
+        join=request.join,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +237,14 @@ class _StoreScan(_Scan):
 
     kept: Store
     reading: str
+    feed: Feed | None = None
     given: list[Given] = field(default_factory=list)
+
+    def _batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
+        """The traffic, in the same order each time."""
+        if self.feed is not None:
+            return self.feed.batches(inputs, rejects)
+        return _Scan._batches(self, inputs, rejects)
 
     def _read(self) -> Read:
         """Take what is new into the store, and show all its exchanges in the working folder's `enriched`."""
@@ -404,11 +417,12 @@ class _Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was said of accounts and models; without rows where nothing was said."""
+    """What was said of accounts, models and earlier findings; without rows where nothing was said."""
 
     accounts: pa.Table
     events: pa.Table | None
     models: pa.Table
+    verdicts: list[Verdict]
 
 
 def _known(inputs: sources.Inputs, rejects: sources.Rejects, verdicts: Path | None) -> _Known:
@@ -416,13 +430,18 @@ def _known(inputs: sources.Inputs, rejects: sources.Rejects, verdicts: Path | No
         sources.read_accounts(inputs.accounts, rejects) if inputs.accounts else ACCOUNTS.empty(),
         sources.read_account_events(inputs.account_events, rejects) if inputs.account_events else None,
         sources.read_models(inputs.models, rejects) if inputs.models else MODELS.empty(),
+        verdicts_of(sources.read_verdicts(verdicts, rejects)) if verdicts else [],
     )
+
+
+def _account_ids(engine: DuckDB) -> dict[int, str]:
+    ids = engine.query("SELECT account_no, account_id FROM parties").to_pydict()
+    return dict(zip(ids["account_no"], ids["account_id"], strict=True))
 
 
 def _register_known(engine: DuckDB, known: _Known) -> None:
     """`known_accounts` (with account_no) and `models` (model, released_day), empty where there is no file."""
     accounts, models = known.accounts, known.models
-    verdicts: list[Verdict]
     changed = accounts["status_changed_at"].cast(pa.int64())
     accounts = accounts.append_column("created_hour", _whole(accounts["created_at"], MICROSECONDS_AN_HOUR))
     accounts = accounts.append_column("status_changed_us", changed)
@@ -430,15 +449,9 @@ def _register_known(engine: DuckDB, known: _Known) -> None:
     engine.create(
         "known_accounts",
         "SELECT p.account_no, a.* EXCLUDE (account_id) "
-        verdicts_of(sources.read_verdicts(verdicts, rejects)) if verdicts else [],
         "FROM account_file AS a JOIN parties AS p ON p.account_id = a.account_id",
     )
     if known.events is not None:
-def _account_ids(engine: DuckDB) -> dict[int, str]:
-    ids = engine.query("SELECT account_no, account_id FROM parties").to_pydict()
-    return dict(zip(ids["account_no"], ids["account_id"], strict=True))
-
-
         engine.register("account_events", known.events.set_column(1, "time_us", known.events["time"].cast(pa.int64())))
     released = models["released_at"]
     columns = {"released_day": _whole(released, MICROSECONDS_A_DAY), "released_us": released.cast(pa.int64())}

@@ -53,6 +53,31 @@ class ServeSettings(BaseSettings):
     store: Path | None = Field(None, description="the store of traffic; by default `store` in the folder")
     spool: Path | None = Field(None, description="where traffic waits, encrypted; by default `spool` in the folder")
     policy: Path | None = Field(None, description="the policy file; without it everything is a dry run")
+    spool_key_file: Path | None = Field(
+        None,
+        description="file of mode 0600 with the key that the spool is encrypted with, 32 bytes or more; without it one "
+        "is made in the spool",
+    )
+    spool_bytes: int = Field(
+        4 * 2**30,
+        ge=2**20,
+        le=2**44,
+        description="bytes that may wait in the spool; beyond it senders are told to wait",
+    )
+    spool_hours: float = Field(
+        72.0, ge=0.01, le=8_760.0, description="hours after which what nobody drained is removed from the spool"
+    )
+    ingest_memory: int = Field(
+        512 * 2**20, ge=2**20, le=2**40, description="bytes that traffic on its way into the spool may take in memory"
+    )
+    join_seconds: float = Field(
+        0.0,
+        ge=0.0,
+        le=3_600.0,
+        description="seconds that an exchange without account or address waits for what access logs tell; 0: none",
+    )
+    accounts: Path | None = Field(None, description="account data for the judgement: Parquet, JSON lines or CSV")
+    models: Path | None = Field(None, description="model releases for the judgement: Parquet, JSON lines or CSV")
     cycle_seconds: int = Field(60, ge=1, le=86_400, description="seconds from one judging to the next")
     refresh_seconds: float = Field(
         1.0, ge=0.05, le=60.0, description="seconds after which a changed decision is served at the latest"
@@ -233,8 +258,10 @@ def takes(name: str) -> str:
 
 
 def _check_files(settings: ServeSettings) -> None:
-    if settings.policy is not None and not settings.policy.is_file():
-        raise InputError(f"{settings.policy}: policy takes a file that exists")
+    for name in ("policy", "accounts", "models", "spool_key_file"):
+        file: Path | None = getattr(settings, name)
+        if file is not None and not file.is_file():
+            raise InputError(f"{file}: {name} takes a file that exists")
     if settings.tls_certificate is None or settings.tls_key is None:
         return
     for name in ("tls_certificate", "tls_key"):

@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 
 from stillwatch.sources.join import JOINED
-from stillwatch.tables import EXCHANGES, Column, Table
+from stillwatch.tables import Column, Table
 
 # Only the id is required here: time, account or address may be on their way.
 SPOOLED = Table(
@@ -52,10 +52,10 @@ class Payload:
         meta = orjson.loads(rows.schema.metadata[_META])
         return Payload(rows.replace_schema_metadata(None), meta["format"], meta["about"], meta["rejected"])
 
-    def exchanges(self) -> pa.RecordBatch:
-        """The rows with exactly the columns of exchanges; those that this frame has none of are null."""
+    def spooled(self) -> pa.RecordBatch:
+        """The rows with all columns of `SPOOLED`; those that this frame has none of are null."""
         rows, size = self.rows, self.rows.num_rows
         columns = [
-            rows.column(c.name) if c.name in rows.schema.names else pa.nulls(size, c.type) for c in EXCHANGES.columns
+            rows.column(c.name) if c.name in rows.schema.names else pa.nulls(size, c.type) for c in SPOOLED.columns
         ]
-        return pa.RecordBatch.from_arrays(columns, schema=JOINED.schema)
+        return pa.RecordBatch.from_arrays(columns, schema=SPOOLED.schema)

@@ -72,6 +72,11 @@ class Spool:
         self._count()
         return self._used + self._queued
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room until something is drained."""
+        return self.used >= self.limits.disk
+
     def append(self, payload: bytes) -> Future[None]:
         """Hand over one payload; the future is done once it is on disk, or has the error for which it is not.
 
