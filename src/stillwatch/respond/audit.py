@@ -20,9 +20,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from stillwatch.errors import InputError
+from stillwatch.respond.database import put
 from stillwatch.respond.schema import AUDIT, EPOCH, HEAD, MICROSECOND
 from stillwatch.store.key import key_id, read_key
 
@@ -128,8 +129,7 @@ class Chain:
 
     def close(self, *, changed: bool) -> None:
         """Write what was added. changed: whether what stands is another now, so that snapshots of it are renewed."""
-        if self._made:
-            self._connection.execute(insert(AUDIT), self._made)
+        put(self._connection, AUDIT, self._made)
         self._connection.execute(
             update(HEAD).values(entries=self._no, hash=self._hash, version=self.version + (1 if changed else 0))
         )

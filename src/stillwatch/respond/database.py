@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from stillwatch.errors import EnvironmentFailure, InputError
@@ -31,7 +31,12 @@ def url_of(place: str | Path) -> URL:
         raise InputError("the state's URL is none: expected postgresql://USER:PASSWORD@HOST/NAME or a path") from error
     match url.get_backend_name():
         case "postgresql" | "postgres":
-            return url.set(drivername="postgresql+pg8000")
+            url = url.set(drivername="postgresql+pg8000")
+            folder = url.query.get("host")
+            if isinstance(folder, str) and folder.startswith("/"):  # libpq's way to name the folder of a socket
+                socket = f"{folder}/.s.PGSQL.{url.port or 5432}"
+                return url.difference_update_query(["host"]).update_query_dict({"unix_sock": socket})
+            return url
         case "sqlite":
             return url.set(drivername="sqlite")
     raise InputError(f"{shown(url)}: the state lives in SQLite (a path) or PostgreSQL (postgresql://…)")
@@ -98,6 +103,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield connection
+
+
+def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows. Asking PostgreSQL for something back makes SQLAlchemy send a thousand of them at a time."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(insert(table).returning(next(iter(table.primary_key))), list(rows)).close()
+    else:
+        connection.execute(insert(table), list(rows))
 
 
 def _upgrade(connection: Connection) -> None:

@@ -288,6 +288,9 @@ class Policy(_Part):
         return [(measure, least.get(measure)) for measure in Measure]
 
 
+DEFAULTS = Policy.model_validate({})
+
+
 def read_policy(path: Path) -> Policy:
     """A policy from a TOML file; InputError with the setting's name and what it takes where it is none."""
     try:

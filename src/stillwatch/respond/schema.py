@@ -101,6 +101,7 @@ DECISIONS = Table(
     Column("dry_run", Boolean, nullable=False),
     # Whether it put an account under a measure that was under none: what the cap by the hour counts.
     Column("newly", Boolean, nullable=False),
+    Column("who", Text, nullable=False),
     Column("ended", Moment),
     Column("ended_why", Text),
     Column("since_version", BigInteger, nullable=False),

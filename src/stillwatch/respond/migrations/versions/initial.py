@@ -85,6 +85,7 @@ def upgrade() -> None:
         sa.Column("appeal", sa.Text(), nullable=False),
         sa.Column("dry_run", sa.Boolean(), nullable=False),
         sa.Column("newly", sa.Boolean(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
         sa.Column("ended", sa.BigInteger(), nullable=True),
         sa.Column("ended_why", sa.Text(), nullable=True),
         sa.Column("since_version", sa.BigInteger(), nullable=False),
