@@ -1,4 +1,4 @@
-"""The command line: scan, explain, simulate, evaluate, store, demo."""
+"""The command line: scan, explain, simulate, evaluate, store, demo, serve."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from stillwatch.errors import (
     InputError,
     StillwatchError,
 )
+from stillwatch.serve import commands as serve_commands
 
 app = typer.Typer(
     name="stillwatch",
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(serve_commands.app, name="serve")
 
 
 class _Terminal(Console):

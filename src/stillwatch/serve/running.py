@@ -6,7 +6,6 @@ One worker, because throttles are counted in its memory. It is started anew wher
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,28 +15,35 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from stillwatch.errors import EnvironmentFailure
-from stillwatch.respond.standing import Decided
+from stillwatch.respond.state import State
+from stillwatch.serve.access.keys import KeyFile
 from stillwatch.serve.access.limits import ASGIApp
 from stillwatch.serve.app import create_app
 from stillwatch.serve.logs import CONFIGURATION, say, set_up
 from stillwatch.serve.settings import ServeSettings
 
-OpenState = Callable[[ServeSettings], Decided]
+
+def open_state(settings: ServeSettings) -> State:
+    """The state's database, brought up to date; raises InputError and EnvironmentFailure."""
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    return State.open(settings.database, settings.audit_key_file)
 
 
-def application(settings: ServeSettings, open_state: OpenState) -> ASGIApp:
+def application(settings: ServeSettings) -> ASGIApp:
     """The worker's application, with its own connections."""
     set_up(settings.log_level)
     return create_app(settings, open_state(settings))
 
 
-def serve(settings: ServeSettings, open_state: OpenState) -> None:
-    """Serve until told to stop. Raises EnvironmentFailure where the address cannot be had."""
+def serve(settings: ServeSettings) -> None:
+    """Serve until told to stop. Raises InputError and EnvironmentFailure where something that it needs is not there."""
     _free(settings)
+    open_state(settings).close()  # what is wrong with it is told here, once, and not by a worker that starts and dies
+    KeyFile(settings.keys_file).read()
     set_up(settings.log_level)
     server = server_for(settings)
     say("listening", address_and_port=f"{settings.host}:{settings.port}", server="granian")
-    server.serve(target_loader=partial(application, settings, open_state), wrap_loader=False)
+    server.serve(target_loader=partial(application, settings), wrap_loader=False)
     say("stopped")
 
 

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -16,11 +16,13 @@ from stillwatch.respond.decision import Decision, Measure
 from stillwatch.respond.standing import Decided, Standing
 from stillwatch.serve.access.keys import PREFIX, KeyFile, KeyRing
 from stillwatch.serve.access.limits import Rate
-from stillwatch.serve.access.oidc import Issuer
 from stillwatch.serve.access.roles import Principal, Role
 from stillwatch.serve.logs import fault, say
 from stillwatch.serve.metrics import Metrics
 from stillwatch.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from stillwatch.serve.access.oidc import Issuer
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -73,11 +75,7 @@ class Service:
         self.checks: dict[str, Check] = {"state": self._stale}
         self._key_file = KeyFile(settings.keys_file)
         self._ring = KeyRing()
-        self._issuer = (
-            Issuer(settings.oidc_issuer, settings.oidc_audience, settings.oidc_roles_claim, settings.oidc_scope_claim)
-            if settings.oidc_issuer and settings.oidc_audience
-            else None
-        )
+        self._issuer = _issuer(settings)
         self._rate = Rate()
         self._throttle = Rate(per=60.0)
         self.standing = Standing(-1, ())
@@ -181,6 +179,14 @@ class Service:
             return False
         self.metrics.throttled.labels(gateway).inc()
         return True
+
+
+def _issuer(settings: ServeSettings) -> Issuer | None:
+    if settings.oidc_issuer is None or settings.oidc_audience is None:
+        return None
+    from stillwatch.serve.access.oidc import Issuer
+
+    return Issuer(settings.oidc_issuer, settings.oidc_audience, settings.oidc_roles_claim, settings.oidc_scope_claim)
 
 
 def told(decision: Decision | None) -> dict[str, Any]:

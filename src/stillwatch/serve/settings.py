@@ -52,7 +52,9 @@ class ServeSettings(BaseSettings):
     )
     store: Path | None = Field(None, description="the store of traffic; by default `store` in the folder")
     spool: Path | None = Field(None, description="where traffic waits, encrypted; by default `spool` in the folder")
-    policy: Path | None = Field(None, description="the policy file; without it everything is a dry run")
+    audit_key_file: Path | None = Field(
+        None, description="file with the key that seals the audit record; by default beside a database of SQLite"
+    )
     spool_key_file: Path | None = Field(
         None,
         description="file of mode 0600 with the key that the spool is encrypted with, 32 bytes or more; without it one "
@@ -163,11 +165,9 @@ class ServeSettings(BaseSettings):
         return self.tls_certificate is not None
 
     @property
-    def database(self) -> str:
-        """The URL of the state's database."""
-        if self.state_url is not None:
-            return self.state_url.get_secret_value()
-        return f"sqlite:///{(self.folder / 'state.db').absolute()}"
+    def database(self) -> str | Path:
+        """The state's database: its URL, or the file of SQLite."""
+        return self.state_url.get_secret_value() if self.state_url else self.folder / "state.db"
 
     @property
     def store_folder(self) -> Path:
@@ -258,7 +258,7 @@ def takes(name: str) -> str:
 
 
 def _check_files(settings: ServeSettings) -> None:
-    for name in ("policy", "accounts", "models", "spool_key_file"):
+    for name in ("accounts", "models", "spool_key_file"):
         file: Path | None = getattr(settings, name)
         if file is not None and not file.is_file():
             raise InputError(f"{file}: {name} takes a file that exists")

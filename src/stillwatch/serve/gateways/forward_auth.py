@@ -6,6 +6,7 @@ which appends the request's own path). 200 lets it pass; the measure and its lim
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Final
 
@@ -72,9 +73,9 @@ def ask(service: Service, caller: Principal, gateway: str, named: dict[str, str]
     account = named.get(settings.account_header, "")
     if not account:
         return UNNAMED.status, {}, UNNAMED.body
-    decision = service.look_up(
-        caller, gateway, account, named.get(settings.key_header) or None, named.get(settings.address_header) or None
-    )
+    # Of a chain of forwarders the last is the one that the gateway saw itself.
+    address = named.get(settings.address_header, "").rpartition(",")[2].strip()
+    decision = service.look_up(caller, gateway, account, named.get(settings.key_header) or None, address or None)
     over = decision is not None and decision.measure is Measure.THROTTLE and service.over_limit(decision, gateway)
     status, headers = verdict(decision, over)
     return status, headers, b"" if decision is None or status == 200 else refusal_body(decision, status)
@@ -99,7 +100,9 @@ def forward_auth(service: Service, *, nginx: bool) -> ASGIApp:
             status, fields, body = 503, (), caller.body
         shown = 403 if nginx and status == 429 else status
         if nginx:
-            fields = (*fields, (b"x-stillwatch-status", str(status).encode()))
+            # A subrequest's body is thrown away, so what the customer should read goes in a header: ASCII, on one line.
+            told = json.dumps(orjson.loads(body)).encode() if body else b""
+            fields = (*fields, (b"x-stillwatch-status", str(status).encode()), (b"x-stillwatch-body", told))
         await answer(send, shown, body, fields)
         service.metrics.requests.labels(path, "any", str(shown)).inc()
         seconds.observe(time.perf_counter() - started)
