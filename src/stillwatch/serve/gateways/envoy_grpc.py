@@ -57,7 +57,10 @@ class Authorization:
             caller = without(Role.DECIDE)
         if not isinstance(caller, Principal):
             await context.abort(_CODES[caller.status], caller.message)
-        status, headers, body = ask(self._service, caller, "envoy_grpc", named(request))
+        asked = named(request)
+        source = request.attributes.source.address.socket_address.address
+        asked.setdefault(self._service.settings.address_header, source)
+        status, headers, body = ask(self._service, caller, "envoy_grpc", asked)
         self._service.metrics.requests.labels(ROUTE, "grpc", str(status)).inc()
         self._seconds.observe(time.perf_counter() - started)
         return response(status, headers, body)
