@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection, distinct, func, or_, select
 
 from stillwatch.campaigns.verdicts import verdicts_of
+from stillwatch.respond.addresses import addresses_of
 from stillwatch.respond.changes import MACHINE, Change
 from stillwatch.respond.decide import Before, Plan, decide
 from stillwatch.respond.decision import Measure
-from stillwatch.respond.found import Found
+from stillwatch.respond.found import Found, read_found
 from stillwatch.respond.policy import Policy
 from stillwatch.respond.schema import APPEALS, CASES, CYCLES, DECISIONS
 from stillwatch.respond.state import State, policy_in_force, standing, verdicts
+from stillwatch.settings import Settings
+from stillwatch.sources import Rejects, read_accounts
 
 AN_HOUR = timedelta(hours=1)
 
@@ -46,6 +50,25 @@ def run_cycle(state: State, found: Found, at: datetime) -> Applied:
         counts = {"decisions": len(plan.decisions), "ended": len(plan.ended), "cases": len(plan.cases)}
         change.cycle(cycle_id, found.as_of, number, counts, plan.notes)
         return Applied(cycle_id, number, plan)
+
+
+def act_on(
+    state: State, folder: Path, at: datetime, settings: Settings, *, accounts: Path | None, store: Path | None
+) -> Applied:
+    """Read a scan's result folder and decide about it: what follows every judgement, live or by hand.
+
+    at: now. accounts: the accounts file that the scan was given, which says who has a contract. store: the scan's
+    store, which says who was seen on which address; without it no address gets a measure. Raises InputError where one
+    of them is not what it should be.
+    """
+    customers = read_accounts(accounts, Rejects(None)) if accounts is not None else None
+    found = read_found(folder, customers)
+    _, policy = state.policy()
+    if store is not None and policy.addresses.act:
+        suspects = [s.account for s in found.suspects]
+        seen = addresses_of(store, suspects, at, policy.addresses.seen_days, settings) if suspects else {}
+        found = replace(found, addresses=seen)
+    return run_cycle(state, found, at)
 
 
 def before(connection: Connection, policy: Policy, at: datetime) -> Before:

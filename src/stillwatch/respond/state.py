@@ -163,6 +163,12 @@ class State:
             rows = connection.execute(of.order_by(DECISIONS.c.created.desc(), DECISIONS.c.decision_id)).all()
             return [Kept(decision_of(row), row.ended, row.ended_why) for row in rows]
 
+    def history(self) -> list[Kept]:
+        """Every decision that was ever made, the earliest first."""
+        with database.reading(self.engine) as connection:
+            rows = connection.execute(select(DECISIONS).order_by(DECISIONS.c.created, DECISIONS.c.decision_id)).all()
+            return [Kept(decision_of(row), row.ended, row.ended_why) for row in rows]
+
     def policy(self) -> tuple[int, Policy]:
         """The policy in force and its number."""
         with database.reading(self.engine) as connection:
