@@ -1,4 +1,4 @@
-"""The command line: scan, explain, simulate, evaluate, store, demo, serve."""
+"""The command line: scan, explain, simulate, evaluate, store, demo, serve, watch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from stillwatch.errors import (
     InputError,
     StillwatchError,
 )
+from stillwatch.respond import commands as respond_commands
 from stillwatch.serve import commands as serve_commands
+from stillwatch.serve.ingest import commands as ingest_commands
 
 app = typer.Typer(
     name="stillwatch",
@@ -38,6 +40,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(serve_commands.app, name="serve")
+for _name, _group in respond_commands.GROUPS.items():
+    app.add_typer(_group, name=_name)
+app.command("watch")(ingest_commands.watch)
 
 
 class _Terminal(Console):
@@ -109,6 +114,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    context.obj = respond_commands.Terminal(out_console, _settings, _Shown)
     if context.invoked_subcommand is None:
         err_console.print(context.get_help(), markup=False)
         raise typer.Exit(UNUSABLE_INPUT)
