@@ -8,7 +8,8 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import orjson
 
@@ -22,6 +23,7 @@ from stillwatch.serve.metrics import Metrics
 from stillwatch.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
+    from stillwatch.respond.state import Changes
     from stillwatch.serve.access.oidc import Issuer
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -62,6 +64,15 @@ class Check(Protocol):
 
     def __call__(self) -> str | None:
         """What is wrong, in words without anybody's data."""
+        ...
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """A state that remembers what no longer stands."""
+
+    def changes(self, version: int, at: datetime) -> Changes:
+        """What changed since a version."""
         ...
 
 

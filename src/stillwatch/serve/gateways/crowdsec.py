@@ -8,12 +8,16 @@ Protocol: crowdsec's `pkg/models/localapi_swagger.yaml`.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ipaddress
 import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Body, Depends, Query, Request
 from pydantic import BaseModel, Field
 
@@ -21,7 +25,7 @@ from stillwatch.respond.decision import Decision, Measure
 from stillwatch.serve.access.callers import requires, service_of
 from stillwatch.serve.access.roles import Principal, Role
 from stillwatch.serve.gateways.decisions import FAULTS
-from stillwatch.serve.service import Service
+from stillwatch.serve.service import Recalls, Service
 
 TYPES: Final = {
     Measure.WITHHOLD_REASONING: "withhold_reasoning",
@@ -29,6 +33,7 @@ TYPES: Final = {
     Measure.STEP_UP: "captcha",
     Measure.BLOCK: "ban",
 }
+_MEASURES: Final = {name: measure for measure, name in TYPES.items()}
 SCOPES: Final = {"address": "Ip", "account": "account", "key": "key"}
 # Those of a bouncer that names none, as in CrowdSec's own API: firewalls know nothing else.
 USUAL_SCOPES: Final = "ip,range"
@@ -81,13 +86,14 @@ async def decisions(
     scopes: Text = None,
 ) -> list[CrowdSecDecision] | None:
     """Null where there is none, as CrowdSec answers. Role `decide`."""
+    service = service_of(request)
     network = _network(ip or range)
     if (ip or range) and network is None:
         return None
     wanted = scope or scopes or (USUAL_SCOPES if not value else ",".join(SCOPES.values()))
     found = [
         decision
-        for decision in held(service_of(request), caller, wanted)
+        for decision in held(service.standing, caller, wanted)
         if (network is None or _within(decision, network))
         and value in (None, decision.value)
         and type in (None, decision.type)
@@ -103,8 +109,17 @@ async def stream(
     scopes: Annotated[str, Query(max_length=512)] = USUAL_SCOPES,
 ) -> Changes:
     """With `startup=true` all that stands. A bouncer is told apart by its key. Role `decide`."""
-    now = {decision.id: decision for decision in held(service_of(request), caller, scopes)}
-    new, gone = _Pulls.of(service_of(request)).since((caller.name, scopes.lower()), now, startup)
+    service, bouncer = service_of(request), f"{caller.name} {scopes.lower()}"
+    pulls, standing = _Pulls.of(service), service.standing
+    if not startup and not pulls.knows(bouncer):
+        # The service was started anew since: what was lifted meanwhile is still enforced there.
+        lifted = await asyncio.to_thread(_lifted, service.state, pulls.version(bouncer))
+        pulls.assume(bouncer, {told.id: told for told in held(lifted, caller, scopes)})
+    now = {decision.id: decision for decision in held(standing, caller, scopes)}
+    new, gone = pulls.since(bouncer, now, startup)
+    await asyncio.to_thread(pulls.keep, bouncer, standing.version)
+    for told in new:
+        service.metrics.answered("crowdsec", _MEASURES[told.type])
     return Changes(new=new or None, deleted=gone or None)
 
 
@@ -114,12 +129,20 @@ async def usage_metrics(caller: Bouncer, body: Annotated[dict[str, Any], Body()]
     return Done(message="OK")
 
 
-def held(service: Service, caller: Principal, scopes: str) -> list[CrowdSecDecision]:
-    """What stands now in these scopes, in CrowdSec's words; of several on one value the hardest."""
+def _lifted(state: object, version: int | None) -> tuple[Decision, ...]:
+    """What was ended since a version of the state and would hold still; nothing where the state does not recall it."""
+    if version is None or not isinstance(state, Recalls):
+        return ()
+    return state.changes(version, datetime.now(UTC)).ended
+
+
+def held(decisions: Iterable[Decision], caller: Principal, scopes: str) -> list[CrowdSecDecision]:
+    """Those that hold now and that the caller may know, in these scopes and CrowdSec's words; of several on one value
+    the hardest."""
     now = datetime.now(UTC)
     wanted = {scope.strip().lower() for scope in scopes.split(",")}
     hardest: dict[tuple[str, str], Decision] = {}
-    for decision in service.standing:
+    for decision in decisions:
         if decision.measure not in TYPES or not decision.holds(now) or not _seen(caller, decision):
             continue
         if SCOPES[decision.subject_kind].lower() not in wanted:
@@ -127,8 +150,6 @@ def held(service: Service, caller: Principal, scopes: str) -> list[CrowdSecDecis
         place = (decision.subject_kind, decision.subject)
         if place not in hardest or _weight(decision) > _weight(hardest[place]):
             hardest[place] = decision
-    for decision in hardest.values():
-        service.metrics.answered("crowdsec", decision.measure)
     return [in_crowdsecs_words(decision, now) for decision in hardest.values()]
 
 
@@ -173,21 +194,49 @@ def _within(decision: CrowdSecDecision, network: Network) -> bool:
 
 
 class _Pulls:
-    """What each bouncer was last told."""
+    """What each bouncer was last told; the version of it also in a file, for after a restart."""
 
-    def __init__(self) -> None:
-        self._told: dict[tuple[str, str], dict[int, CrowdSecDecision]] = {}
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._told: dict[str, dict[int, CrowdSecDecision]] = {}
+        self._versions: dict[str, int] = _versions(path)
         self._alone = threading.Lock()
 
     @classmethod
     def of(cls, service: Service) -> _Pulls:
         """Those of a service."""
-        pulls = service.kept.setdefault("crowdsec", cls())
+        if "crowdsec" not in service.kept:
+            service.kept["crowdsec"] = cls(service.settings.folder / "bouncers.json")
+        pulls = service.kept["crowdsec"]
         assert isinstance(pulls, cls)
         return pulls
 
+    def knows(self, bouncer: str) -> bool:
+        """Whether it has asked since the service was started."""
+        return bouncer in self._told
+
+    def version(self, bouncer: str) -> int | None:
+        """The version of the state that it was last told of; None where it never asked."""
+        return self._versions.get(bouncer)
+
+    def assume(self, bouncer: str, told: dict[int, CrowdSecDecision]) -> None:
+        """Take it that the bouncer was told these."""
+        with self._alone:
+            self._told.setdefault(bouncer, told)
+
+    def keep(self, bouncer: str, version: int) -> None:
+        """Write the version that a bouncer was told of, where it is another than before."""
+        with self._alone:
+            if self._versions.get(bouncer) == version:
+                return
+            self._versions = {name: self._versions[name] for name in self._versions if name in self._told}
+            self._versions[bouncer] = version
+            fresh = self._path.with_suffix(".new")
+            fresh.write_bytes(orjson.dumps(self._versions))
+            fresh.replace(self._path)
+
     def since(
-        self, bouncer: tuple[str, str], now: dict[int, CrowdSecDecision], startup: bool
+        self, bouncer: str, now: dict[int, CrowdSecDecision], startup: bool
     ) -> tuple[list[CrowdSecDecision], list[CrowdSecDecision]]:
         """What is new and what is gone since the bouncer last asked."""
         with self._alone:
@@ -204,3 +253,13 @@ class _Pulls:
 
 def _over(decision: CrowdSecDecision) -> CrowdSecDecision:
     return decision.model_copy(update={"duration": "-1s"})
+
+
+def _versions(path: Path) -> dict[str, int]:
+    try:
+        kept = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return (
+        {name: version for name, version in kept.items() if isinstance(version, int)} if isinstance(kept, dict) else {}
+    )
