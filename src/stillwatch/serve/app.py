@@ -159,7 +159,14 @@ def _errors(api: FastAPI) -> None:
 
     async def http(_: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)
-        kinds = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed", 409: "conflict", 429: "busy"}
+        kinds = {
+            400: "invalid_request",
+            404: "not_found",
+            405: "method_not_allowed",
+            409: "conflict",
+            422: "invalid_request",
+            429: "busy",
+        }
         return _fault(error.status_code, kinds.get(error.status_code, "error"), str(error.detail), error.headers)
 
     api.add_exception_handler(Refused, refused)

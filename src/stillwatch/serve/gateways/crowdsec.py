@@ -229,8 +229,10 @@ class _Pulls:
         with self._alone:
             if self._versions.get(bouncer) == version:
                 return
-            self._versions = {name: self._versions[name] for name in self._versions if name in self._told}
+            self._versions.pop(bouncer, None)
             self._versions[bouncer] = version
+            if len(self._versions) > MOST_BOUNCERS:
+                del self._versions[next(iter(self._versions))]
             fresh = self._path.with_suffix(".new")
             fresh.write_bytes(orjson.dumps(self._versions))
             fresh.replace(self._path)
@@ -260,6 +262,5 @@ def _versions(path: Path) -> dict[str, int]:
         kept = orjson.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return (
-        {name: version for name, version in kept.items() if isinstance(version, int)} if isinstance(kept, dict) else {}
-    )
+    named = kept.items() if isinstance(kept, dict) else ()
+    return {name: version for name, version in named if isinstance(version, int)}
