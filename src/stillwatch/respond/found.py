@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
 from stillwatch.errors import InputError
 from stillwatch.findings import Findings
+from stillwatch.respond.looks import findings_of
 from stillwatch.tables import OUT_ACCOUNTS, OUT_EVIDENCE, OUT_MEMBERSHIPS, Table
 
 
@@ -72,14 +72,7 @@ def read_found(folder: Path, customers: pa.Table | None = None) -> Found:
 
     customers: the accounts table that the scan was given. Raises InputError where the folder is no result.
     """
-    path = folder / "findings.json"
-    try:
-        text = path.read_bytes()
-        findings = Findings.model_validate_json(text)
-    except OSError as error:
-        raise InputError(f"{folder} is not a result of scan: {path.name}: {error.strerror}") from error
-    except ValidationError as error:
-        raise InputError(f"{path}: not the findings of this Stillwatch; scan again") from error
+    findings = findings_of(folder)
     by_subject: dict[str, list[str]] = defaultdict(list)
     for row in _rows(folder, "evidence", OUT_EVIDENCE):
         campaign, _, rest = row["evidence_id"].partition(":")
@@ -92,7 +85,7 @@ def read_found(folder: Path, customers: pa.Table | None = None) -> Found:
         *_victims(findings, accounts, by_subject),
     ]
     return Found(
-        digest=hashlib.sha256(text).hexdigest(),
+        digest=hashlib.sha256(findings.model_dump_json().encode()).hexdigest(),
         as_of=findings.as_of,
         accounts=findings.traffic.accounts,
         campaigns=campaigns,
