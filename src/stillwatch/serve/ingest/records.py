@@ -8,24 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pj
 
 from stillwatch.serve.ingest.told import Told
 from stillwatch.serve.spool.payload import SPOOLED, Payload
 from stillwatch.sources import FORMATS, canonical, conform, join, lines, times
-from stillwatch.sources.conform import EXCHANGE_COLUMNS, Faults
+from stillwatch.sources.conform import Faults
 from stillwatch.sources.lines import Record
 from stillwatch.sources.mapping import Chosen
-from stillwatch.tables import EXCHANGES, TIMESTAMP
+from stillwatch.tables import EXCHANGES
 
 # Of an access log; it has no mapping of its own, since its columns are named as ours are.
 ABOUT: Final = "access"
-
-_AS_JSON: Final = pa.schema(
-    [(field.name, pa.string() if field.type == TIMESTAMP else field.type) for field in EXCHANGES.schema]
-)
 
 
 class Unusable(ValueError):
@@ -35,34 +29,9 @@ class Unusable(ValueError):
 def canonical_lines(body: bytes, told: Told, joining: bool) -> Payload:
     """Our own columns, one JSON object a line.
 
-    joining: whether time and account may come from elsewhere. Arrow reads the whole body at once, without an object of
-    Python's for any record; whatever it cannot read is read again line by line, to say which lines are wrong and why.
+    joining: whether time and account may come from elsewhere.
     """
-    batch = _at_once(body)
-    if batch is None:
-        return taken(canonical.NAME, _lines(body, told), Chosen(), told, joining)
-    return Payload(batch, canonical.NAME)
-
-
-def _at_once(body: bytes) -> pa.RecordBatch | None:
-    """All lines of a body as exchanges, or None where any is anything but an exchange."""
-    options = pj.ReadOptions(use_threads=False, block_size=len(body) + 1)
-    parsing = pj.ParseOptions(explicit_schema=_AS_JSON, unexpected_field_behavior="ignore")
-    try:
-        table = pj.read_json(pa.BufferReader(body), read_options=options, parse_options=parsing)
-        if table.num_rows != body.count(b"\n") + (not body.endswith(b"\n")):
-            return None  # some line is blank, or holds several objects
-        batch = table.combine_chunks().to_batches()[0]
-        told = Told()
-        faults = Faults(told, str)
-        columns = {
-            name: conform.from_arrow(batch.column(name), EXCHANGE_COLUMNS[name], times.TRAFFIC, faults)
-            for name in EXCHANGES.names
-        }
-        settled = conform.settle(columns, EXCHANGES, batch.num_rows, faults)
-    except (pa.ArrowException, UnicodeError):
-        return None
-    return settled if not told.count else None
+    return taken(canonical.NAME, _lines(body, told), Chosen(), told, joining)
 
 
 def _lines(body: bytes, told: Told) -> Iterator[Record]:
