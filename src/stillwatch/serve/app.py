@@ -19,7 +19,7 @@ from stillwatch import __version__
 from stillwatch.respond.standing import Decided
 from stillwatch.serve.access.callers import Refused, anyone, service_of
 from stillwatch.serve.access.limits import ASGIApp, Bounded, Message, Receive, Scope, Send, answer
-from stillwatch.serve.gateways import crowdsec, decisions, forward_auth, litellm, look_up
+from stillwatch.serve.gateways import appeals, crowdsec, decisions, forward_auth, litellm, look_up
 from stillwatch.serve.logs import fault, say
 from stillwatch.serve.service import Service
 from stillwatch.serve.settings import ServeSettings
@@ -132,7 +132,7 @@ def create_app(settings: ServeSettings, state: Decided, *extras: Extra) -> Appli
     _errors(api)
     _operation(api, service)
     if "decisions" in settings.parts:
-        for router in (decisions.router, litellm.router, crowdsec.router):
+        for router in (decisions.router, appeals.router, litellm.router, crowdsec.router):
             api.include_router(router)
         if settings.envoy_grpc is not None:
             from stillwatch.serve.gateways.envoy_grpc import envoy_grpc
@@ -140,6 +140,16 @@ def create_app(settings: ServeSettings, state: Decided, *extras: Extra) -> Appli
             entered.append(envoy_grpc(api, service))
     entered.extend(extra(api, service) for extra in extras)
     return Application(api, service)
+
+
+_KINDS = {
+    400: "invalid_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    422: "invalid_request",
+    429: "busy",
+}
 
 
 def _errors(api: FastAPI) -> None:
@@ -159,15 +169,7 @@ def _errors(api: FastAPI) -> None:
 
     async def http(_: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)
-        kinds = {
-            400: "invalid_request",
-            404: "not_found",
-            405: "method_not_allowed",
-            409: "conflict",
-            422: "invalid_request",
-            429: "busy",
-        }
-        return _fault(error.status_code, kinds.get(error.status_code, "error"), str(error.detail), error.headers)
+        return _fault(error.status_code, _KINDS.get(error.status_code, "error"), str(error.detail), error.headers)
 
     api.add_exception_handler(Refused, refused)
     api.add_exception_handler(RequestValidationError, invalid)

@@ -47,10 +47,8 @@ def serve(
     Settings are those of the table [serve] in stillwatch.toml and of STILLWATCH_SERVE_* in the environment.
     """
     if context.invoked_subcommand is not None:
-        if not (folder is host is port is None):
-            raise InputError(
-                f"options of `stillwatch serve` stand after `{context.invoked_subcommand}`, or are its own"
-            )
+        if any(given is not None for given in (folder, host, port)):
+            raise InputError(f"stillwatch serve {context.invoked_subcommand}: options stand after the command's name")
         return
     settings = _settings(folder=folder, host=host, port=port)
     from stillwatch.serve.running import serve as run
@@ -58,7 +56,7 @@ def serve(
     # The server stops in its own order; the command line's way, an exception, would cut requests off.
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        run(settings)
+        run(settings, context.obj.settings())
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -132,3 +130,29 @@ def rotate(
     token, kept = new(old.name, old.roles, old.scope, old.expires - now if old.expires else None)
     file.add(kept)
     print(token)
+
+
+@app.command("backup")
+def backup(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for state, store and spool.")],
+    *,
+    keys: Annotated[Path, typer.Option(help="A new folder for every key, to be kept apart from OUT.")],
+    folder: Folder = None,
+) -> None:
+    """Copy a service, running or not: state, store and spool, and its keys apart."""
+    from stillwatch.serve.backup import backup as copy
+
+    console.print(copy(_settings(folder=folder), out, keys), markup=False, soft_wrap=True)
+
+
+@app.command("restore")
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="A folder that backup made.")],
+    *,
+    keys: Annotated[Path, typer.Option(help="The folder of keys that was made with it.")],
+    folder: Folder = None,
+) -> None:
+    """Bring a service back from a backup, into an empty folder, and verify its audit record."""
+    from stillwatch.serve.backup import restore as bring_back
+
+    console.print(bring_back(_settings(folder=folder), source, keys), markup=False, soft_wrap=True)

@@ -51,6 +51,7 @@ class Plan:
     spool_key: Path | None = None
     accounts: Path | None = None
     models: Path | None = None
+    verdicts: Path | None = None
     every: float = 60.0
     expire_seconds: float = 72 * 3600.0
     join_seconds: float = 0.0
@@ -170,7 +171,14 @@ class Cycle:
 
     def _request(self) -> Request:
         plan = self.plan
-        return Request((str(plan.spool),), plan.findings, accounts=plan.accounts, models=plan.models, store=plan.store)
+        return Request(
+            (str(plan.spool),),
+            plan.findings,
+            accounts=plan.accounts,
+            models=plan.models,
+            store=plan.store,
+            verdicts=plan.verdicts,
+        )
 
     def _has_rows(self) -> bool:
         manifest = newest(self.plan.store) if self.plan.store.is_dir() else None

@@ -5,7 +5,13 @@ One worker, because throttles are counted in its memory. It is started anew wher
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
+import signal
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,36 +21,86 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from stillwatch.errors import EnvironmentFailure
-from stillwatch.respond.state import State
 from stillwatch.serve.access.keys import KeyFile
 from stillwatch.serve.access.limits import ASGIApp
-from stillwatch.serve.app import create_app
+from stillwatch.serve.app import Extra, create_app
+from stillwatch.serve.backup import open_state
+from stillwatch.serve.lifetime import leave_with_parent
 from stillwatch.serve.logs import CONFIGURATION, say, set_up
 from stillwatch.serve.settings import ServeSettings
-
-
-def open_state(settings: ServeSettings) -> State:
-    """The state's database, brought up to date; raises InputError and EnvironmentFailure."""
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    return State.open(settings.database, settings.audit_key_file)
+from stillwatch.settings import Settings
 
 
 def application(settings: ServeSettings) -> ASGIApp:
     """The worker's application, with its own connections."""
+    leave_with_parent()
     set_up(settings.log_level)
-    return create_app(settings, open_state(settings))
+    extras: list[Extra] = []
+    if "ingest" in settings.parts:
+        from stillwatch.serve.ingest.part import ingest
+
+        extras.append(ingest)
+    return create_app(settings, open_state(settings), *extras)
 
 
-def serve(settings: ServeSettings) -> None:
-    """Serve until told to stop. Raises InputError and EnvironmentFailure where something that it needs is not there."""
+def serve(settings: ServeSettings, scanning: Settings) -> None:
+    """Serve until told to stop. scanning: the settings of a judgement.
+
+    Raises InputError and EnvironmentFailure where something that it needs is not there.
+    """
     _free(settings)
     open_state(settings).close()  # what is wrong with it is told here, once, and not by a worker that starts and dies
     KeyFile(settings.keys_file).read()
     set_up(settings.log_level)
-    server = server_for(settings)
-    say("listening", address_and_port=f"{settings.host}:{settings.port}", server="granian")
-    server.serve(target_loader=partial(application, settings), wrap_loader=False)
+    with _judging(settings, scanning):
+        if not {"ingest", "decisions"} & set(settings.parts):
+            _wait()
+            return
+        say("listening", address_and_port=f"{settings.host}:{settings.port}", server="granian")
+        server_for(settings).serve(target_loader=partial(application, settings), wrap_loader=False)
     say("stopped")
+
+
+@contextmanager
+def _judging(settings: ServeSettings, scanning: Settings) -> Iterator[None]:
+    """The cycle beside the service, started anew where it dies, and given time to leave its store in order."""
+    if "cycle" not in settings.parts:
+        yield
+        return
+    from stillwatch.serve.judging import judge
+
+    stopped = threading.Event()
+    # A process of a fresh interpreter: a copy of this one would have its threads' locks and not its threads.
+    context = multiprocessing.get_context("spawn")
+
+    def watch() -> None:
+        while not stopped.is_set():
+            running = context.Process(target=judge, args=(settings, scanning), name="cycle")
+            running.start()
+            while running.is_alive() and not stopped.wait(0.2):
+                pass
+            running.terminate()
+            running.join(max(30.0, settings.drain_seconds))
+            if running.is_alive():
+                running.kill()
+            if not stopped.wait(1.0):
+                say("the cycle died and is started anew", logging.ERROR, part="cycle", status=running.exitcode)
+
+    watching = threading.Thread(target=watch, name="cycle")
+    watching.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        watching.join()
+
+
+def _wait() -> None:
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    while not told.wait(0.5):
+        pass
 
 
 def server_for(settings: ServeSettings) -> Any:

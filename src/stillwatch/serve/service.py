@@ -89,6 +89,7 @@ class Service:
         self._issuer = _issuer(settings)
         self._rate = Rate()
         self._throttle = Rate(per=60.0)
+        self.appeals = Rate(per=60.0)
         self.standing = Standing(-1, ())
         # What single gateways remember of their callers, by the gateway's name.
         self.kept: dict[str, Any] = {}

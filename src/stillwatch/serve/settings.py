@@ -120,6 +120,9 @@ class ServeSettings(BaseSettings):
     oidc_scope_claim: str | None = Field(
         None, description="claim with the prefix of the accounts that a person sees; without it all"
     )
+    open_appeals: bool = Field(
+        False, description="take appeals without a key, from whoever knows the decision's id; by default from gateways"
+    )
     open_metrics: bool = Field(False, description="serve `/metrics` without a key")
     drain_seconds: float = Field(
         10.0, ge=0.0, le=600.0, description="seconds that requests under way are given when the service stops"

@@ -96,7 +96,8 @@ class Live:
         self.port = free_port()
         self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.log = folder / "service.log"
-        self.settings = {"folder": str(folder), "port": str(self.port), "refresh_seconds": "0.05", **settings}
+        usual = {"folder": str(folder), "port": str(self.port), "refresh_seconds": "0.05", "parts": '["decisions"]'}
+        self.settings = usual | settings
         self.process: subprocess.Popen[bytes] | None = None
         self.state = State.open(settings.get("state_url", folder / "state.db"))
         self._own = self.key(Role.ADMIN)

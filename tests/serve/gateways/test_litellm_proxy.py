@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,11 +106,11 @@ def test_blocked_throttled_stepped_up_withheld_and_let_through(litellm, reached,
         assert "Hello from" not in live.log.read_text()
 
         # Out of reach, requests pass: so says the recipe.
-        live.stop(signal.SIGKILL)
+        live.stop()
         assert ask(client, "stopped").status_code == 200
 
 
 def test_out_of_reach_means_refused_where_the_recipe_says_so(litellm, reached, tmp_path):
     with proxy(litellm, tmp_path, free_port(), reached[0], "no key", lets_through=False) as client:
         assert ask(client, "honest").status_code == 503
-        assert reached[1] == []
+        assert not [path for path, _, _ in reached[1] if "completions" in path]
