@@ -19,9 +19,9 @@ from sqlalchemy import Boolean, Table, func, select, text
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.respond import audit, database
 from stillwatch.respond.schema import AUDIT, METADATA
-from stillwatch.respond.state import State
 from stillwatch.serve.settings import ServeSettings
 from stillwatch.serve.spool.key import FILE as SPOOL_KEY
+from stillwatch.serve.state import audit_key_of, open_state
 from stillwatch.store import states
 from stillwatch.store.key import FILE as SKETCH_KEY
 
@@ -31,17 +31,6 @@ ACCESS: Final = "access.json"
 AUDIT_KEY: Final = "audit.key"
 # Rows of a table held in memory at a time.
 STRETCH: Final = 10_000
-
-
-def open_state(settings: ServeSettings) -> State:
-    """The state's database, brought up to date; raises InputError and EnvironmentFailure."""
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    return State.open(settings.database, settings.audit_key_file)
-
-
-def audit_key_of(settings: ServeSettings) -> Path:
-    """Where the key that seals the audit lies."""
-    return settings.audit_key_file or settings.folder / f"{Path('state.db')}.audit-key"
 
 
 def backup(settings: ServeSettings, out: Path, keys: Path) -> str:

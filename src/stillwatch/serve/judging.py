@@ -11,11 +11,11 @@ from threading import Event
 from stillwatch.respond.cycle import run_cycle
 from stillwatch.respond.found import read_found
 from stillwatch.respond.state import State
-from stillwatch.serve.backup import open_state
 from stillwatch.serve.cycle import Cycle, Judged, Plan
 from stillwatch.serve.lifetime import leave_with_parent
 from stillwatch.serve.logs import say, set_up
 from stillwatch.serve.settings import ServeSettings
+from stillwatch.serve.state import open_state
 from stillwatch.settings import Settings
 from stillwatch.sources import Rejects, read_accounts
 

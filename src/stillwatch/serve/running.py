@@ -24,10 +24,10 @@ from stillwatch.errors import EnvironmentFailure
 from stillwatch.serve.access.keys import KeyFile
 from stillwatch.serve.access.limits import ASGIApp
 from stillwatch.serve.app import Extra, create_app
-from stillwatch.serve.backup import open_state
 from stillwatch.serve.lifetime import leave_with_parent
 from stillwatch.serve.logs import CONFIGURATION, say, set_up
 from stillwatch.serve.settings import ServeSettings
+from stillwatch.serve.state import open_state
 from stillwatch.settings import Settings
 
 

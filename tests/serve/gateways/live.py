@@ -150,7 +150,7 @@ class Live:
                 stderr=log,
                 stdout=log,
             )
-        until(self._up, what=f"the service ({self.log.read_text()})")
+        until(self._up, 240, "the service")
         return self
 
     def _up(self) -> bool:

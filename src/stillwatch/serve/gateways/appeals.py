@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from stillwatch.errors import InputError
-from stillwatch.respond.answers import appeal
 from stillwatch.respond.state import State
 from stillwatch.serve.access.callers import Refused, anyone, service_of
 from stillwatch.serve.access.roles import Principal, Role
@@ -81,6 +80,9 @@ def plead(
     if not caller.sees(account):
         raise HTTPException(404, "no decision of this id stands")
     assert isinstance(state, State)
+    # What follows from an appeal needs much of the judgement, which nobody should wait for when the service starts.
+    from stillwatch.respond.answers import appeal
+
     try:
         heard = appeal(state, decision_id, plea.text, who=caller.name, at=now)
     except InputError:
