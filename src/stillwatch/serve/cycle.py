@@ -12,6 +12,7 @@ from threading import Event
 from stillwatch.errors import StillwatchError
 from stillwatch.findings import Findings
 from stillwatch.scan import Request, scan
+from stillwatch.serve.logs import fault, say
 from stillwatch.serve.spool import Key, Segment, expired, recovered
 from stillwatch.serve.spool.draining import FORMAT, Drain, as_file
 from stillwatch.settings import Settings
@@ -20,8 +21,6 @@ from stillwatch.store import upkeep
 from stillwatch.store.ingest import content_digest, ingest, reading_digest, told_apart
 from stillwatch.store.kept import opened, reopened
 from stillwatch.store.states import newest
-
-log = logging.getLogger("stillwatch.cycle")
 
 # A cycle adds a source a segment and a part a day to the store. A manifest of 64 more entries is some 20 KB more to
 # write each time, and merging 64 small parts once costs a fraction of having written them.
@@ -34,7 +33,8 @@ class _Stopped(BaseException):
 
 def _tell(what: str, error: Exception) -> None:
     # A message may quote what was read; those of our own errors are written for people, and quote nothing.
-    log.error("a cycle failed, %s: %s", what, error if isinstance(error, StillwatchError) else type(error).__name__)
+    said = f": {error}" if isinstance(error, StillwatchError) else ""
+    say(f"a cycle failed, {what}{said}", logging.ERROR, part="cycle", **fault(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,11 @@ class Cycle:
         self._upkeep()
         self._judged = True
         self.last = Judged(findings, self.plan.findings, began, time.monotonic() - since)
-        self._hand_on(self.last)
+        try:
+            self._hand_on(self.last)
+        except BaseException:
+            self._asked.set()  # so that the next cycle judges, and hands on, though no traffic may have come
+            raise
         return self.last
 
     def drain(self) -> int:

@@ -215,7 +215,7 @@ class Tail:
                 break
             self._take(file, chunk[:end] if end else b"")
             if not end:
-                log.warning("a record longer than %d MB in a watched file was passed over", LONGEST >> 20)
+                log.warning("a record in a watched file that is longer than any can be was passed over")
             file.offset += end or len(chunk)
             if file.head_bytes < HEAD:
                 opened.seek(0)

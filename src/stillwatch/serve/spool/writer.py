@@ -153,7 +153,7 @@ class Spool:
         except OSError as error:
             # What a failed sync has left in the cache may never reach the disk, whatever a later one says.
             self._seal()
-            log.error("the spool cannot be written: %s", error.strerror)
+            log.error("the spool cannot be written", exc_info=error)
             self._written(size)
             for _, done in group:
                 done.set_exception(SpoolBusy("the spool cannot be written", 10))
@@ -173,7 +173,7 @@ class Spool:
             try:
                 writing.seal()
             except OSError as error:
-                log.error("a segment of the spool cannot be sealed; it will be at the next start: %s", error.strerror)
+                log.error("a segment of the spool cannot be sealed; it will be at the next start", exc_info=error)
 
     def _expire(self) -> None:
         if time.monotonic() - self._looked < EXPIRE_EVERY:
@@ -182,4 +182,4 @@ class Spool:
         gone = expired(self.folder, self.limits.expire_seconds)
         if gone:
             self.expired += gone
-            log.warning("segments of the spool that nobody drained in time were removed: %d", gone)
+            log.warning("segments of the spool that nobody drained in time were removed")
