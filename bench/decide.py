@@ -35,10 +35,10 @@ from stillwatch.serve.settings import ServeSettings, load
 
 # wrk asks for another account each time, half of them without a decision.
 ASKING = """
-local n = 0
+math.randomseed(7)
 request = function()
-  n = (n * 1103515245 + 12345) % 2147483648
-  return wrk.format("GET", "/api/v1/decision?account=account-" .. (n % {accounts}) .. "&key=k1&address=192.0.2.1")
+  local n = math.random(0, {accounts} - 1)
+  return wrk.format("GET", "/api/v1/decision?account=account-" .. n .. "&key=k1&address=192.0.2.1")
 end
 """
 
@@ -90,7 +90,7 @@ def serve(settings: ServeSettings, server: str, core: int) -> None:
         server_for(settings).serve(target_loader=partial(with_hello, settings), wrap_loader=False)
 
 
-def wrk(url: str, token: str, seconds: float, core: int, connections: int, script: Path | None) -> dict[str, float]:
+def wrk(url: str, *, token: str, seconds: float, core: int, connections: int, script: Path | None) -> dict[str, float]:
     """Requests a second, and milliseconds below which half and 99 in a hundred were answered."""
     command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency"]
     command += ["-H", f"X-Stillwatch-Key: {token}", *(["-s", str(script)] if script else []), url]

@@ -204,7 +204,11 @@ def _openapi(api: FastAPI, settings: ServeSettings) -> dict[str, Any]:
             title=api.title, version=api.version, description=api.description, routes=api.routes, tags=api.openapi_tags
         )
         if "decisions" in settings.parts:
-            document["paths"][look_up.PATH] = look_up.OPENAPI
+            document["paths"] |= {
+                look_up.PATH: look_up.OPENAPI,
+                forward_auth.PATH: forward_auth.openapi(settings, nginx=False),
+                forward_auth.NGINX_PATH: forward_auth.openapi(settings, nginx=True),
+            }
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas |= decisions.schemas()
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

@@ -124,7 +124,11 @@ class Live:
 
     def served_key(self) -> str:
         """A key with the role decide that the service knows by now."""
-        token = self.key(Role.DECIDE)
+        return self.key_now(Role.DECIDE)
+
+    def key_now(self, *roles: Role) -> str:
+        """A key that the service knows by now."""
+        token = self.key(*roles)
         until(lambda: self._known(token, verify=False), what="the new key")
         return token
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -16,6 +16,7 @@ from stillwatch.respond.decision import Decision, Measure
 from stillwatch.serve.access.limits import ASGIApp, Receive, Scope, Send, answer
 from stillwatch.serve.access.roles import Principal, Role
 from stillwatch.serve.service import Headers, Refusal, Service, without
+from stillwatch.serve.settings import ServeSettings
 
 PATH: Final = "/forward-auth"
 # nginx knows 2xx, 401 and 403 of an auth_request: the status that the customer should see stands in a header.
@@ -79,6 +80,43 @@ def ask(service: Service, caller: Principal, gateway: str, named: dict[str, str]
     over = decision is not None and decision.measure is Measure.THROTTLE and service.over_limit(decision, gateway)
     status, headers = verdict(decision, over)
     return status, headers, b"" if decision is None or status == 200 else refusal_body(decision, status)
+
+
+def openapi(settings: ServeSettings, *, nginx: bool) -> dict[str, Any]:
+    """What the OpenAPI document says of the route."""
+    described = {
+        200: "The request may pass; the measure stands in X-Stillwatch-Measure",
+        403: "It may not: why, until when and how to appeal",
+        429: "It is over the limit of a throttle",
+        503: "The gateway's key is not known, lacks the role, or asks too often",
+    }
+    if nginx:
+        del described[429]
+    headers = {
+        "x-stillwatch-key": "the gateway's key, with the role decide",
+        settings.account_header: "id of the account",
+        settings.key_header: "id of the account's key",
+        settings.address_header: "address that the request came from",
+    }
+    return {
+        "get": {
+            "tags": ["gateways"],
+            "operationId": "forward_auth_nginx" if nginx else "forward_auth",
+            "summary": "nginx: whether a request may pass" if nginx else "Traefik, APISIX, Envoy: whether it may pass",
+            "description": "The status that a customer should see stands in X-Stillwatch-Status."
+            if nginx
+            else "Any method, and any path after it.",
+            "security": [],
+            "parameters": [
+                {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+                for name, text in headers.items()
+            ],
+            "responses": {
+                str(status): {"description": text, "content": {"application/json": {}}}
+                for status, text in described.items()
+            },
+        }
+    }
 
 
 def forward_auth(service: Service, *, nginx: bool) -> ASGIApp:
