@@ -25,6 +25,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -110,16 +111,24 @@ def templates(work: Path) -> list[bytes]:
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What clients send, and with which key."""
+
+    token: str
+    bodies: list[bytes]
+
+
 class Client:
     """Sends batches until told to stop; `taken`: the marks of those that were acknowledged."""
 
-    def __init__(self, port: int, token: str, bodies: list[bytes], numbers: count[int]) -> None:
+    def __init__(self, port: int, sender: Sender, numbers: count[int]) -> None:
         self.taken: list[int] = []
         self.seconds: list[float] = []
         self.refused: Counter[str] = Counter()
         self._port = port
-        self._headers = {"authorization": f"Bearer {token}", "content-type": "application/x-ndjson"}
-        self._bodies = bodies
+        self._headers = {"authorization": f"Bearer {sender.token}", "content-type": "application/x-ndjson"}
+        self._bodies = sender.bodies
         self._numbers = numbers
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -172,7 +181,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def answers(port: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until the service answers."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300  # on a machine that does much else
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -218,7 +227,7 @@ def speed(folder: Path, exchanges: int, port: int, draining: bool) -> bool:
     try:
         answers(port, service)
         numbers = count()
-        clients = [Client(port, token, bodies, numbers) for _ in range(CLIENTS)]
+        clients = [Client(port, Sender(token, bodies), numbers) for _ in range(CLIENTS)]
         began, spent = time.monotonic(), cpu_seconds(service.pid)
         told = held = 0
         tenth = exchanges / 10
@@ -256,37 +265,42 @@ def speed(folder: Path, exchanges: int, port: int, draining: bool) -> bool:
 
 def killed(folder: Path, kills: int, port: int, seed: int) -> bool:
     """Kill both processes again and again while traffic comes; whether all that was acknowledged is there, once."""
+    folder.mkdir(parents=True, exist_ok=True)
     draw = random.Random(seed)
     token, kept = new("bench", frozenset({Role.INGEST}))
     KeyFile(settings(folder, port).keys_file).add(kept)
     bodies = templates(folder)[:4]
-    service, drainer = started("serve", folder, str(port)), started("drain", folder)
-    answers(port, service)
-    numbers = count()
-    clients = [Client(port, token, bodies, numbers) for _ in range(2)]
-    for number in range(kills):
-        time.sleep(draw.uniform(0.0, 2.0))
-        which = draw.choice(("service", "drain", "both"))
-        if which != "drain":
-            kill(service)
-            service = started("serve", folder, str(port))
-        if which != "service":
-            kill(drainer)
-            drainer = started("drain", folder)
-        if which != "drain":
-            answers(port, service)
-        if (number + 1) % 20 == 0:
-            print(
-                f"{number + 1} kills, {BATCH * sum(len(c.taken) for c in clients):,} exchanges acknowledged", flush=True
-            )
-    for client in clients:
-        client.stop()
-    kill(service)
-    kill(drainer)
+    acknowledged, refused = _harassed(folder, kills, port, draw, Sender(token, bodies))
     one = Cycle(plan_of(folder), Settings(threads=1, memory_limit="1GB"), lambda _: None)
     one.drain()
-    acknowledged = {mark for c in clients for mark in c.taken}
-    return compare(folder, acknowledged, sum((c.refused for c in clients), Counter()))
+    return compare(folder, acknowledged, refused)
+
+
+def _harassed(
+    folder: Path, kills: int, port: int, draw: random.Random, sender: Sender
+) -> tuple[set[int], Counter[str]]:
+    """The marks of the batches that were acknowledged, and how often one was not answered."""
+    running = {"serve": started("serve", folder, str(port)), "drain": started("drain", folder)}
+    clients: list[Client] = []
+    try:
+        answers(port, running["serve"])
+        numbers = count()
+        clients = [Client(port, sender, numbers) for _ in range(2)]
+        for number in range(kills):
+            time.sleep(draw.uniform(0.0, 2.0))
+            for name in draw.choice((("serve",), ("drain",), ("serve", "drain"))):
+                kill(running[name])
+                running[name] = started(name, folder, *([str(port)] if name == "serve" else []))
+            answers(port, running["serve"])
+            if (number + 1) % 20 == 0:
+                done = BATCH * sum(len(c.taken) for c in clients)
+                print(f"{number + 1} kills, {done:,} exchanges acknowledged", flush=True)
+        for client in clients:
+            client.stop()
+    finally:
+        for process in running.values():
+            kill(process)
+    return {mark for c in clients for mark in c.taken}, sum((c.refused for c in clients), Counter())
 
 
 def compare(folder: Path, acknowledged: set[int], refused: Counter[str]) -> bool:

@@ -163,7 +163,7 @@ class Cycle:
     def _waiting(self) -> Drain:
         recovered(self.plan.spool, self._key)
         expired(self.plan.spool, self.plan.expire_seconds)
-        return Drain(
+        drain = Drain(
             self.plan.spool,
             self._key,
             join_seconds=self.plan.join_seconds,
@@ -172,6 +172,8 @@ class Cycle:
             accounts=self.plan.accounts,
             models=self.plan.models,
         )
+        self._drop(drain, ())  # what was drained before, and told of exchanges that had still to come
+        return drain
 
     def _request(self) -> Request:
         plan = self.plan

@@ -15,7 +15,7 @@ from stillwatch.serve.spool import Key, Payload, Spool, sealed, used
 from stillwatch.store.states import newest
 
 sys.path.append(str(Path(__file__).parents[2] / "scan"))
-from scan_worlds import HAND, rows
+from scan_worlds import HAND, accounts, rows, write
 
 
 def send(folder: Path, *numbers: int) -> None:
@@ -37,7 +37,8 @@ def test_a_campaign_in_live_traffic_is_found_and_handed_on_and_no_prompt_stays(t
     assert handed == [judged]
     assert [c.accounts for c in judged.findings.campaigns] == [len(HAND)]
     assert (judged.folder / "findings.json").exists()
-    assert any(w.passages for w in judged.findings.workloads)  # text, read from the spool before it went
+    shown = [p.text for c in judged.findings.campaigns for w in c.workloads for p in w.passages]
+    assert any("step by step" in text for text in shown)  # read from the spool before it went
     assert used(tmp_path / "spool") == 0
     assert one.once() is None
     one.judge_anyway()
@@ -55,8 +56,13 @@ def test_a_new_process_judges_what_the_store_holds_once(tmp_path):
 @pytest.mark.parametrize("judging", [True, False])
 def test_a_crash_before_the_spool_is_cleared_counts_nothing_twice(tmp_path, monkeypatch, judging):
     send(tmp_path, 1, 2, 3)
+
+    def killed(self, drain, taken):
+        if taken:
+            raise KeyboardInterrupt
+
     with monkeypatch.context() as broken:
-        broken.setattr(Cycle, "_drop", lambda self, drain, taken: (_ for _ in ()).throw(KeyboardInterrupt))
+        broken.setattr(Cycle, "_drop", killed)
         with pytest.raises(KeyboardInterrupt):
             cycle(tmp_path).once() if judging else cycle(tmp_path).drain()
     assert len(sealed(tmp_path / "spool")) == 1
