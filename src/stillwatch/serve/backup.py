@@ -119,16 +119,16 @@ def _spool(folder: Path, out: Path) -> None:
 
 
 def _store(folder: Path, out: Path) -> int:
+    out.mkdir()
     if not folder.is_dir() or not states.numbers(folder):
-        out.mkdir()
         return 0
     with states.held(folder) as manifest:
-        for part in (part for parts in manifest.tables.values() for part in parts):
-            (out / part.name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(folder / part.name, out / part.name)
-        written = sum(len(parts) for parts in manifest.tables.values())
+        for table, parts in manifest.tables.items():
+            (out / table).mkdir()
+            for part in parts:
+                shutil.copy2(folder / part.name, out / part.name)
         states.publish(out, manifest)
-    return written
+        return sum(len(parts) for parts in manifest.tables.values())
 
 
 def _state(settings: ServeSettings, out: Path) -> tuple[audit.Head, int]:

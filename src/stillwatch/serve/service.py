@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import time
@@ -109,6 +110,9 @@ class Service:
             for measure, count in counts.items():
                 self.metrics.standing.labels(measure.text).set(count)
             self.metrics.version.set(newer.version)
+            # A hundred thousand decisions are a million objects, which the collector would go through again and again
+            # while look-ups wait, to find that all are in use.
+            gc.freeze()
         self._heard = time.monotonic()
 
     async def follow(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from stillwatch.serve.access.limits import ASGIApp, Receive, Scope, Send, answer
 from stillwatch.serve.access.roles import Principal, Role
@@ -15,6 +15,7 @@ from stillwatch.serve.service import LONGEST_ID, Refusal, Service, without
 
 PATH: Final = "/api/v1/decision"
 PARAMETERS: Final = ("account", "key", "address")
+MOST_PARAMETERS: Final = 16
 
 _METHOD = Refusal(405, "method_not_allowed", "this answers GET", ((b"allow", b"GET"),))
 _BAD = Refusal(
@@ -56,15 +57,20 @@ async def _answered(service: Service, scope: Scope, send: Send) -> Refusal | Non
 
 
 def _asked(query: bytes) -> dict[str, str] | None:
+    """What the query asks for; None where it is none, or names something twice or no account."""
+    asked: dict[str, str] = {}
     try:
-        pairs = parse_qsl(query.decode("ascii"), max_num_fields=16, errors="strict")
-    except (ValueError, UnicodeError):
+        for pair in query.decode("ascii").split("&", MOST_PARAMETERS):
+            name, _, value = pair.partition("=")
+            if name not in PARAMETERS:
+                continue
+            if name in asked:
+                return None
+            # Most ids need no unquoting, and this is asked at every request.
+            asked[name] = unquote_plus(value, errors="strict") if "%" in value or "+" in value else value
+    except UnicodeError:
         return None
-    asked = {name: value for name, value in pairs if name in PARAMETERS}
-    twice = sum(name in PARAMETERS for name, _ in pairs) > len(asked)
-    if twice or not 0 < len(asked.get("account", "")) <= LONGEST_ID:
-        return None
-    return asked
+    return asked if 0 < len(asked.get("account", "")) <= LONGEST_ID else None
 
 
 def _parameter(name: str, description: str, required: bool = False) -> dict[str, Any]:
