@@ -28,6 +28,7 @@ from source_examples import LITELLM, log, logs, span, spans
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 JSON = {"content-type": "application/json"}
+GZIP = {"content-encoding": "gzip"}
 
 
 def test_exchanges_are_taken_and_reach_the_store(tmp_path):
@@ -208,6 +209,14 @@ def test_a_zip_bomb_is_refused_before_it_goes_off(tmp_path, path):
             answer = http.post(path, content=body, headers={**JSON, "content-encoding": "gzip"})
             assert answer.status_code == 413
         assert used(tmp_path / "spool") == 0
+
+
+@pytest.mark.parametrize("body", [b"[" + b"{}," * 400_000 + b"{}]", b"\x0a\x00" * 400_000])
+def test_a_body_that_grows_when_it_is_parsed_is_refused_before_it_is(tmp_path, body):
+    with client(tmp_path, ingest_memory=1 << 24) as http:
+        for path, media in (("/v1/litellm", "application/json"), ("/v1/traces", "application/x-protobuf")):
+            answer = http.post(path, content=gzip.compress(body), headers={"content-type": media, **GZIP})
+            assert answer.status_code == 413
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,30 @@ def test_what_nobody_drains_is_removed_in_time(tmp_path, monkeypatch):
     assert payloads(tmp_path) == []
 
 
+def test_a_sender_that_goes_away_stops_nobody(tmp_path):
+    one = spool(tmp_path)
+    gone = one.append(b"gone")
+    assert not gone.cancel()
+    one.append(b"here").result(10)
+    one.close()
+    assert payloads(tmp_path) == [b"gone", b"here"]
+
+
+def test_whatever_fails_in_writing_is_told_to_the_sender_and_the_next_one_is_served(tmp_path, monkeypatch):
+    one = spool(tmp_path)
+
+    def failing(self, payload):
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Writing, "append", failing)
+        with pytest.raises(SpoolBusy, match="cannot be written"):
+            one.append(b"lost").result(10)
+    one.append(b"after").result(10)
+    one.close()
+    assert payloads(tmp_path) == [b"after"]
+
+
 def test_after_closing_nothing_is_taken(tmp_path):
     one = spool(tmp_path)
     one.close()

@@ -13,14 +13,18 @@ from stillwatch.serve.spool import Payload, Spool, SpoolBusy
 
 # Bodies are parsed two at a time: Arrow's parser leaves Python's lock to others, and a third would only hold memory.
 PARSERS = 2
-# What a body takes while it is parsed, as a multiple of its size: the rows as Python's objects, columns and frame.
+# What a body takes while it is parsed, as a multiple of its size: itself, rows, columns and frame.
 GROWTH = 6
+# Bytes that a value of JSON takes as an object of Python's: `[{},{},…]` becomes some twenty times its size.
+VALUE = 80
+# What a body of protobuf becomes at most, as a multiple: a message of two bytes is an object and a dict.
+PROTOBUF_GROWTH = 24
 
 Parse = Callable[[bytes, Told], Payload]
 
 
 class TooLarge(ValueError):
-    """A body that becomes larger than is allowed when it is decompressed."""
+    """A body that becomes larger than is allowed when it is decompressed, or parsed."""
 
 
 class Unreadable(ValueError):
@@ -69,9 +73,19 @@ class Intake:
 
     def _parsed(self, body: bytes, encoding: str, parse: Parse) -> tuple[Told, Payload, bytes | None]:
         told = Told()
-        payload = parse(inflated(body, self._max_inflated) if encoding else body, told)
+        whole = inflated(body, self._max_inflated) if encoding else body
+        if weight(whole) > self._memory:
+            raise TooLarge("the body holds more than ingest_memory has room for: send smaller batches")
+        payload = parse(whole, told)
         worth = payload.rows.num_rows or payload.rejected
         return told, payload, payload.encoded() if worth else None
+
+
+def weight(body: bytes) -> int:
+    """About the bytes that a body takes when it is parsed, at most: what is no JSON is taken for protobuf."""
+    if body[:1] in b"{[ \t\r\n":
+        return 2 * len(body) + VALUE * (body.count(b",") + body.count(b"{") + body.count(b"["))
+    return PROTOBUF_GROWTH * len(body)
 
 
 def inflated(body: bytes, most: int) -> bytes:

@@ -91,7 +91,10 @@ class Spool:
                 self._count()
                 if self._used + self._queued + len(payload) > self.limits.disk:
                     raise SpoolBusy("the spool is full until it is drained", 10)
+            if not self._thread.is_alive():
+                raise SpoolBusy("the spool is not written to any more: start the service anew", 10)
             done: Future[None] = Future()
+            done.set_running_or_notify_cancel()  # a sender that goes away does not take its batch out of the group
             self._waiting.append((payload, done))
             self._queued += len(payload)
             self._ready.notify()
@@ -150,7 +153,7 @@ class Spool:
             for payload, _ in group:
                 self._writing.append(payload)
             self._writing.sync()
-        except OSError as error:
+        except Exception as error:
             # What a failed sync has left in the cache may never reach the disk, whatever a later one says.
             self._seal()
             log.error("the spool cannot be written", exc_info=error)
@@ -179,7 +182,11 @@ class Spool:
         if time.monotonic() - self._looked < EXPIRE_EVERY:
             return
         self._looked = time.monotonic()
-        gone = expired(self.folder, self.limits.expire_seconds)
+        try:
+            gone = expired(self.folder, self.limits.expire_seconds)
+        except (OSError, StillwatchError) as error:
+            log.error("the spool cannot be looked over for what has expired", exc_info=error)
+            return
         if gone:
             self.expired += gone
             log.warning("segments of the spool that nobody drained in time were removed")
