@@ -154,7 +154,12 @@ class Live:
                 stderr=log,
                 stdout=log,
             )
-        until(self._up, 240, "the service")
+        try:
+            until(self._up, 240, "the service")
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
         return self
 
     def _up(self) -> bool:
