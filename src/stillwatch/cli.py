@@ -1,4 +1,4 @@
-"""The command line: scan, explain, hunt, simulate, evaluate, store, demo."""
+"""The command line: scan, explain, hunt, simulate, evaluate, store, demo, serve, watch, and what is done about it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ from stillwatch.errors import (
     InputError,
     StillwatchError,
 )
+from stillwatch.respond import commands as respond_commands
+from stillwatch.serve import commands as serve_commands
+from stillwatch.serve.ingest import commands as ingest_commands
 
 app = typer.Typer(
     name="stillwatch",
@@ -36,6 +39,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(serve_commands.app, name="serve")
+for _name, _group in respond_commands.GROUPS.items():
+    app.add_typer(_group, name=_name)
+app.command("watch")(ingest_commands.watch)
 
 
 class _Terminal(Console):
@@ -109,6 +116,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    context.obj = respond_commands.Terminal(out_console, _settings, _Shown)
     if context.invoked_subcommand is None:
         err_console.print(context.get_help(), markup=False)
         raise typer.Exit(UNUSABLE_INPUT)
@@ -205,6 +213,9 @@ def scan(
     store: Annotated[
         Path | None, typer.Option(help="Folder that keeps what was read: only new files are read, all are judged.")
     ] = None,
+    verdicts: Annotated[
+        Path | None, typer.Option(help="What analysts said before, from `stillwatch verdict export`.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results, published whole or not at all.")] = Path(
         "stillwatch-out"
     ),
@@ -230,7 +241,7 @@ def scan(
     from stillwatch.scan import Request
     from stillwatch.scan import scan as find
 
-    request = Request(tuple(traffic), out, format, accounts, models, tuple(join or ()), mapping, store)
+    request = Request(tuple(traffic), out, format, accounts, models, tuple(join or ()), mapping, store, verdicts)
     kept = f"; files that were read to their end are in {store}" if store else ""
     with interrupts.saying(f"interrupted; nothing was published, {out} is as it was{kept}"), _Shown() as shown:
         findings = find(request, settings, shown)

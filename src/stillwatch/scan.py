@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from stillwatch import sources, store
 from stillwatch.campaigns import find
+from stillwatch.campaigns.verdicts import Verdict, heed, verdicts_of
 from stillwatch.engine import DuckDB
 from stillwatch.enrich import Gear
 from stillwatch.errors import EnvironmentFailure, InputError
@@ -65,6 +67,19 @@ class Request:
     join: tuple[Path, ...] = ()
     mapping: Path | None = None
     store: Path | None = None
+    verdicts: Path | None = None
+
+
+class Feed(Protocol):
+    """Traffic that comes into a store by another way than files that somebody names."""
+
+    def inputs(self, rejects: sources.Rejects) -> sources.Inputs:
+        """What there is to read now: files that nobody writes to any more, in their order."""
+        ...
+
+    def batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
+        """Their exchanges, the same in each reading; the next file is asked for once one was read to its end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +96,11 @@ def _silent(stage: str, done: int, total: int | None) -> None:
     """No progress."""
 
 
-def scan(request: Request, settings: Settings, progress: Progress = _silent) -> Findings:
+def scan(request: Request, settings: Settings, progress: Progress = _silent, feed: Feed | None = None) -> Findings:
     """Scan traffic and publish the results in `request.out`; return the findings.
 
-    Raises InputError where nothing usable is in the input, EnvironmentFailure where disk, memory or permission fail.
+    feed: where the traffic comes from in place of `request.targets`; it takes a store. Raises InputError where nothing
+    usable is in the input, EnvironmentFailure where disk, memory or permission fail.
     """
     gear = _gear(settings) if request.store is None else None
     with (
@@ -92,23 +108,27 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent) -> 
         _work_folder(settings, request.out) as work,
         sources.Rejects(folder / "rejected.jsonl") as rejects,
     ):
-        inputs = sources.discover(
-            request.targets,
-            format=request.format,
-            accounts=request.accounts,
-            models=request.models,
-            rejects=rejects,
-            join=request.join,
-        )
+        inputs = feed.inputs(rejects) if feed is not None else _found(request, rejects)
         if gear is not None:
             findings = _Scan(request, settings, gear, inputs, rejects, work, progress).run(folder)
         else:
             with opened(request.store or Path(), settings.sketch_key_file) as (kept, own):
                 reading = reading_digest([*request.join, *([request.mapping] if request.mapping else [])])
-                stages = _StoreScan(request, settings, own, inputs, rejects, work, progress, kept, reading)
+                stages = _StoreScan(request, settings, own, inputs, rejects, work, progress, kept, reading, feed)
                 findings = stages.run(folder)
         (folder / "rejected.jsonl").touch()  # empty where nothing was set aside, so that programs find it always
         return findings
+
+
+def _found(request: Request, rejects: sources.Rejects) -> sources.Inputs:
+    return sources.discover(
+        request.targets,
+        format=request.format,
+        accounts=request.accounts,
+        models=request.models,
+        rejects=rejects,
+        join=request.join,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +146,8 @@ class _Scan:
     def run(self, folder: Path) -> Findings:
         """Read, judge, and write the results into `folder`."""
         settings = self.settings
-        known = _known(self.inputs, self.rejects)  # small and quickly read: a fault in them is told at once
+        # Small and quickly read: a fault in them is told at once.
+        known = _known(self.inputs, self.rejects, self.request.verdicts)
         read = self._read()
         with DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads) as engine:
             engine.register_parquet("enriched", self.work / "enriched")
@@ -193,7 +214,9 @@ class _Scan:
         _register_intents(engine, asked)
         self.progress("evidence", 0, None)
         silent = frozenset(read.absent) | _silent_accounts(engine)
-        candidates = find(engine, jobs, silent)
+        candidates, remarks = heed(find(engine, jobs, silent), known.verdicts, _account_ids(engine))
+        for remark in remarks:
+            self.rejects.note(remark)
         found = assemble(
             engine, jobs, candidates, texts=texts, asked=asked, duplicates=rows - ids, loss=self.settings.loss
         )
@@ -245,7 +268,14 @@ class _StoreScan(_Scan):
 
     kept: Store
     reading: str
+    feed: Feed | None = None
     given: list[Given] = field(default_factory=list)
+
+    def _batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
+        """The traffic, in the same order each time."""
+        if self.feed is not None:
+            return self.feed.batches(inputs, rejects)
+        return _Scan._batches(self, inputs, rejects)
 
     def _read(self) -> Read:
         """Take what is new into the store, and show all its exchanges in the working folder's `enriched`."""
@@ -463,19 +493,26 @@ class _Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was said of accounts and models; without rows where nothing was said."""
+    """What was said of accounts, models and earlier findings; without rows where nothing was said."""
 
     accounts: pa.Table
     events: pa.Table | None
     models: pa.Table
+    verdicts: list[Verdict]
 
 
-def _known(inputs: sources.Inputs, rejects: sources.Rejects) -> _Known:
+def _known(inputs: sources.Inputs, rejects: sources.Rejects, verdicts: Path | None) -> _Known:
     return _Known(
         sources.read_accounts(inputs.accounts, rejects) if inputs.accounts else ACCOUNTS.empty(),
         sources.read_account_events(inputs.account_events, rejects) if inputs.account_events else None,
         sources.read_models(inputs.models, rejects) if inputs.models else MODELS.empty(),
+        verdicts_of(sources.read_verdicts(verdicts, rejects)) if verdicts else [],
     )
+
+
+def _account_ids(engine: DuckDB) -> dict[int, str]:
+    ids = engine.query("SELECT account_no, account_id FROM parties").to_pydict()
+    return dict(zip(ids["account_no"], ids["account_id"], strict=True))
 
 
 def _register_known(engine: DuckDB, known: _Known) -> None:

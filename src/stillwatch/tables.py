@@ -132,6 +132,23 @@ MODELS = Table(
     ),
 )
 
+VERDICTS = Table(
+    "verdicts",
+    "What analysts said of earlier findings (`stillwatch verdict export`): evidence in the next scan.",
+    (
+        Column("verdict_id", pa.string(), "the verdict, by which a result names it", required=True),
+        Column("time", TIMESTAMP, "when it was given", required=True),
+        Column("subject_kind", pa.string(), "campaign or account", required=True),
+        Column("subject", pa.string(), "the campaign or account", required=True),
+        Column("verdict", pa.string(), "confirmed, dismissed or explained", required=True),
+        Column("rival", pa.string(), "what explains it, by the name of the rival, where it was explained"),
+        Column("accounts", pa.list_(pa.string()), "the campaign's accounts when it was given"),
+        Column("probability", pa.float64(), "of the campaign when it was given, without verdicts"),
+        Column("who", pa.string(), "who gave it; no result holds it"),
+        Column("why", pa.string(), "why; no result holds it"),
+    ),
+)
+
 _PASSAGES = pa.list_(pa.int64())
 
 ENRICHED = Table(
@@ -285,7 +302,7 @@ OUT_LINKS = Table(
         Column("known", pa.int64(), "accounts of which any value of the kind is known"),
     ),
 )
-INPUT_TABLES = (EXCHANGES, ACCOUNTS, ACCOUNT_EVENTS, MODELS)
+INPUT_TABLES = (EXCHANGES, ACCOUNTS, ACCOUNT_EVENTS, MODELS, VERDICTS)
 OUTPUT_TABLES = (
     OUT_ACCOUNTS,
     OUT_MEMBERSHIPS,

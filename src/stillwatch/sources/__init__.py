@@ -1,6 +1,6 @@
 """Other people's logs as exchanges: one module a format."""
 
-from stillwatch.sources.accounts import read_account_events, read_accounts, read_models
+from stillwatch.sources.accounts import read_account_events, read_accounts, read_models, read_verdicts
 from stillwatch.sources.discover import Inputs, TrafficFile, discover
 from stillwatch.sources.formats import FORMATS, MAPPINGS
 from stillwatch.sources.read import read
@@ -17,4 +17,5 @@ __all__ = [
     "read_account_events",
     "read_accounts",
     "read_models",
+    "read_verdicts",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +37,26 @@ class Store:
         """Publish a state with these sources and their exchanges."""
         now = self.manifest
         self._publish({"exchanges": (*now.tables["exchanges"], *exchanges)}, (*now.sources, *sources))
+
+    def fold(self, gone: Collection[int]) -> None:
+        """Publish a state in which the sources of these numbers, whose files nobody can give again, are one.
+
+        What each gave by itself is told no more, and a store that takes traffic every few seconds stays small.
+        """
+        folded = [source for source in self.manifest.sources if source.number in gone]
+        if len(folded) < 2:
+            return
+        rejected: Counter[str] = Counter()
+        for source in folded:
+            rejected.update(source.rejected)
+        update = {
+            "rows": sum(source.rows for source in folded),
+            "columns": tuple(sorted({name for source in folded for name in source.columns})),
+            "rejected": dict(rejected),
+        }
+        kept = [source for source in self.manifest.sources if source.number not in gone]
+        sources = sorted([*kept, folded[-1].model_copy(update=update)], key=lambda source: source.number)
+        self._publish({}, tuple(sources))
 
     def exchange(self, written: Sequence[Part]) -> None:
         """Publish a state whose exchanges are the same in other parts."""

@@ -94,6 +94,11 @@ class Manifest(_Entry):
         return sum(part.rows for part in self.tables["exchanges"])
 
     @property
+    def next_source(self) -> int:
+        """The number of the next source: a new one, also where earlier sources were folded into one."""
+        return max((source.number for source in self.sources), default=-1) + 1
+
+    @property
     def absent(self) -> tuple[str, ...]:
         """Columns of exchanges of which no source had a value."""
         present = {name for source in self.sources for name in source.columns}
