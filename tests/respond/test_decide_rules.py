@@ -96,6 +96,13 @@ def test_a_stolen_key_is_stopped_and_its_holder_told_not_punished():
     assert standing.look_up("somebody-else", "k1", at=AT) is None
 
 
+def test_who_turns_out_to_be_a_victim_is_let_go_at_once():
+    first = decided(found(*suspects("C-1", "holder", p=0.7)))
+    plan = decided(found(*suspects("C-1", "holder", victim=True, keys=("k",))), before=after(first))
+    assert plan.ended == ((first.decisions[0][0].decision_id, "a key of it was stolen, and its holder takes no part"),)
+    assert measures(plan) == {"k": "block"}
+
+
 def test_a_victim_in_one_campaign_who_takes_part_in_another_takes_part():
     plan = decided(found(*suspects("C-1", "a", victim=True, keys=("k",), p=0.99), *suspects("C-2", "a", p=0.7)))
     assert measures(plan) == {"a": "throttle"}

@@ -207,12 +207,17 @@ class _Cycle:
             suspect.campaign,
             "account",
         )
-        held = self.standing.get(("account", None, suspect.account))
+        self._let_go(suspect.account, "only a person decides on this customer")
+
+    def _let_go(self, account: str, why: str) -> None:
+        """End what the machine, and no person, lets stand against an account itself."""
+        held = self.standing.get(("account", None, account))
         if held is not None and held.decision_id not in self.before.ordered:
-            self._end(held, "only a person decides on this customer")
+            self._end(held, why)
 
     def _stolen(self, suspect: Suspect) -> list[_Wanted]:
-        """A stolen key is stopped, and its holder told; the account is let alone."""
+        """A stolen key is stopped, and its holder told; the account is let alone, or let go if it was suspected."""
+        self._let_go(suspect.account, "a key of it was stolen, and its holder takes no part")
         if not self.policy.stops_key(suspect.probability):
             return []
         keys = ", ".join(suspect.keys) or "one that the traffic does not name"

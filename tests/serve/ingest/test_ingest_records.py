@@ -1,5 +1,6 @@
 """Parsers of bytes that anyone may send: what is not of the format is set aside or refused, and that is all."""
 
+import gzip
 import json
 import sys
 from contextlib import suppress
@@ -101,9 +102,20 @@ def test_a_damaged_body_is_no_more_than_set_aside(name, data):
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 400))
-def test_whatever_is_inflated_is_bounded(body, most):
+def test_whatever_bytes_come_as_gzip_they_are_bounded(body, most):
     with suppress(TooLarge, Unreadable):
         assert len(inflated(body, most)) <= most
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.binary(max_size=60), min_size=1, max_size=4), st.integers(0, 250))
+def test_what_was_packed_in_one_member_or_several_comes_out_or_is_too_large(parts, most):
+    packed, whole = b"".join(map(gzip.compress, parts)), b"".join(parts)
+    if len(whole) <= most:
+        assert inflated(packed, most) == whole
+    else:
+        with pytest.raises(TooLarge):
+            inflated(packed, most)
 
 
 def test_nothing_of_a_record_stands_in_what_is_told():

@@ -50,7 +50,7 @@ class Intake:
         self._pool.shutdown()
         self.spool.close()
 
-    async def take(self, body: bytes, encoding: str, parse: Parse) -> tuple[int, Told]:
+    async def take(self, body: bytes, encoding: str, parse: Parse, protobuf: bool = False) -> tuple[int, Told]:
         """How many rows of a body are on disk now, and what was set aside.
 
         Raises SpoolBusy where there is no room: then nothing of it was taken; TooLarge, Unreadable, or what `parse`
@@ -62,7 +62,7 @@ class Intake:
         self._under_way += cost
         try:
             loop = asyncio.get_running_loop()
-            told, payload, frame = await loop.run_in_executor(self._pool, self._parsed, body, encoding, parse)
+            told, payload, frame = await loop.run_in_executor(self._pool, self._parsed, body, encoding, parse, protobuf)
             if frame is not None:
                 await asyncio.wrap_future(self.spool.append(frame))
         finally:
@@ -71,21 +71,21 @@ class Intake:
         self.counts["set_aside", payload.format] += told.count
         return payload.rows.num_rows, told
 
-    def _parsed(self, body: bytes, encoding: str, parse: Parse) -> tuple[Told, Payload, bytes | None]:
+    def _parsed(self, body: bytes, encoding: str, parse: Parse, protobuf: bool) -> tuple[Told, Payload, bytes | None]:
         told = Told()
         whole = inflated(body, self._max_inflated) if encoding else body
-        if weight(whole) > self._memory:
+        if weight(whole, protobuf) > self._memory:
             raise TooLarge("the body holds more than ingest_memory has room for: send smaller batches")
         payload = parse(whole, told)
         worth = payload.rows.num_rows or payload.rejected
         return told, payload, payload.encoded() if worth else None
 
 
-def weight(body: bytes) -> int:
-    """About the bytes that a body takes when it is parsed, at most: what is no JSON is taken for protobuf."""
-    if body[:1] in b"{[ \t\r\n":
-        return 2 * len(body) + VALUE * (body.count(b",") + body.count(b"{") + body.count(b"["))
-    return PROTOBUF_GROWTH * len(body)
+def weight(body: bytes, protobuf: bool) -> int:
+    """About the bytes that a body takes when it is parsed, at most."""
+    if protobuf:
+        return PROTOBUF_GROWTH * len(body)
+    return 2 * len(body) + VALUE * (body.count(b",") + body.count(b"{") + body.count(b"["))
 
 
 def inflated(body: bytes, most: int) -> bytes:

@@ -142,7 +142,7 @@ async def _exported(request: Request, sender: Principal, signal: otlp_wire.Signa
         return records.otlp(otlp_wire.request(body, media, signal), told, intake_of(request).joining)
 
     try:
-        _, told = await _taken(request, sender, parse)
+        _, told = await _taken(request, sender, parse, media == otlp_wire.PROTOBUF)
     except _Fault as fault:
         return Response(
             otlp_wire.failure(media, fault.status, fault.sentence), fault.status, fault.headers, media_type=media
@@ -150,7 +150,7 @@ async def _exported(request: Request, sender: Principal, signal: otlp_wire.Signa
     return Response(otlp_wire.answer(media, signal, told.count, told.sentence), media_type=media)
 
 
-async def _taken(request: Request, sender: Principal, parse: Parse) -> tuple[int, Told]:
+async def _taken(request: Request, sender: Principal, parse: Parse, protobuf: bool = False) -> tuple[int, Told]:
     """Read the body, and take it; raises _Fault with what the sender is answered."""
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip"):
@@ -160,7 +160,9 @@ async def _taken(request: Request, sender: Principal, parse: Parse) -> tuple[int
         return records.within(parse(body, told), sender.scope, told)
 
     try:
-        return await intake_of(request).take(await request.body(), "" if encoding == "identity" else encoding, allowed)
+        return await intake_of(request).take(
+            await request.body(), "" if encoding == "identity" else encoding, allowed, protobuf
+        )
     except SpoolBusy as busy:
         raise _Fault(429, "busy", str(busy), busy.retry_after) from busy
     except TooLarge as error:
