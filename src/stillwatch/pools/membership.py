@@ -183,8 +183,10 @@ def _joined(group: Weighed, kind: str, r: Floats, owner: Integers) -> tuple[_Tol
     inside = group.members[row] == held.account
     weight = np.where(inside & (r[row] >= LIKELY_HOLDER), r[row], 0.0)
     owners = np.where(inside, owner[row], -1 - held.account)
-    pairs, which = np.unique(np.stack([held.value, owners]), axis=1, return_inverse=True)
-    same = np.bincount(which.ravel(), weights=weight, minlength=pairs.shape[1])[which.ravel()]
+    # A pair of value and owner as one number: sorting pairs as such took a third of the search.
+    low = int(owners.min(initial=0))
+    which = np.unique(held.value * (int(owners.max(initial=0)) - low + 1) + owners - low, return_inverse=True)[1]
+    same = np.bincount(which, weights=weight)[which] if len(which) else weight
     size = int(held.value.max(initial=-1)) + 1
     hand = np.bincount(held.value, weights=weight, minlength=size)[held.value] - same
     others = np.bincount(held.value, weights=1 - weight, minlength=size)[held.value] - (1 - weight)
