@@ -51,6 +51,8 @@ def command(world: Path, out: Path, store: Path | None, files: list[Path]) -> li
     for name in ("accounts", "models"):
         if (world / f"{name}.parquet").exists():
             given += [f"--{name}", str(world / f"{name}.parquet")]
+    # One key for all: with another one other passages are kept, and rarely something else is found.
+    given += ["--key", str(files[0].parents[1] / "key")]
     return given + (["--store", str(store)] if store else [])
 
 
@@ -106,6 +108,7 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     files = cut(world, work / "days")
+    (work / "key").write_bytes(random.Random(said.seed).randbytes(32))
     old, new = files[: -said.new], files[-said.new :]
     run(world, work, work / "aged", old, "old days")
     shutil.copytree(work / "aged", work / "before")

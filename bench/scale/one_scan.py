@@ -24,6 +24,7 @@ def main() -> None:
     given.add_argument("--models", type=Path)
     given.add_argument("--store", type=Path)
     given.add_argument("--keep-days", type=int)
+    given.add_argument("--key", type=Path, help="file with the key of the sketch")
     said = given.parse_args()
     stages: list[tuple[str, float, float]] = []
 
@@ -32,7 +33,8 @@ def main() -> None:
             stages.append((stage, time.monotonic(), time.process_time()))
 
     request = Request(tuple(said.traffic), said.out, accounts=said.accounts, models=said.models, store=said.store)
-    findings = scan(request, Settings(threads=2, keep_days=said.keep_days), progress)
+    settings = Settings(threads=2, keep_days=said.keep_days, sketch_key_file=said.key)
+    findings = scan(request, settings, progress)
     stages.append(("end", time.monotonic(), time.process_time()))
     spent = {
         name: {"seconds": round(after[1] - at, 2), "processor": round(after[2] - used, 2)}

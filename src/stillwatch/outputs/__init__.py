@@ -129,6 +129,7 @@ def _exchanges(engine: DuckDB, found: Assembled, folder: Path) -> None:
         partitioning=partitioning,
         max_partitions=100_000,
         basename_template="part-{i}.parquet",
+        preserve_order=True,
     )
 
 
