@@ -81,7 +81,7 @@ def test_an_explanation_moves_the_rival_that_was_named():
 def test_evidence_that_came_since_counts_in_full():
     """Dismissed when it was held for 3 to 1; that it is now held for 3000 to 1 outweighs the analyst's 99 to 1."""
     then = verdict(p=0.75)
-    weak, strong = candidate(one_hand=3.0), candidate(one_hand=14.0, extraction=14.0, unsanctioned=14.0)
+    weak, strong = candidate(one_hand=1.5), candidate(one_hand=14.0, extraction=14.0, unsanctioned=14.0)
     assert heeded(weak, then)[0].verdict == "cleared"
     made, remarks = heeded(strong, then)
     assert made.verdict == "campaign"
@@ -97,7 +97,7 @@ def test_a_campaign_that_has_outgrown_its_dismissal_is_judged_anew():
 
 
 def test_a_confirmation_is_evidence_for_it():
-    doubtful = candidate(one_hand=1.0, extraction=1.0)
+    doubtful = candidate(extraction=1.7)
     assert doubtful.verdict == "undetermined"
     made, _ = heeded(doubtful, verdict("confirmed", p=0.3))
     assert made.verdict == "campaign"

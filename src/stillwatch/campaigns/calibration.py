@@ -38,6 +38,10 @@ class Calibration:
         """The probability that a product of factors stands for."""
         return float(expit(self.slope * logit(np.clip(product, LEAST, 1 - LEAST))))
 
+    def product_for(self, probability: float) -> float:
+        """The product of factors that stands for a probability."""
+        return float(expit(logit(np.clip(probability, LEAST, 1 - LEAST)) / self.slope))
+
 
 @cache
 def calibration() -> Calibration:

@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pyarrow as pa
 
+from stillwatch.campaigns.calibration import calibration
 from stillwatch.campaigns.judgement import FLOOR, RIVALS, JudgedFactor, Judgement, WeighedRival
 from stillwatch.campaigns.search import LIKELY, Candidate
 from stillwatch.errors import InputError
@@ -192,9 +193,9 @@ def _lowered(candidate: Candidate, verdict: Verdict) -> Candidate:
     named = rival_of(verdict.rival) if verdict.verdict == "explained" else None
     factor = next(f for f in judged.factors if f.name == named[0]) if named else judged.weakest
     rival = next(r for r in factor.rivals if r.kind.name == named[1]) if named else factor.rivals[0]
-    others = judged.probability / factor.probability
+    others = judged.product / factor.probability
     weight = sum(2.0**-r.bits for r in factor.rivals if r is not rival)
-    least = max(2.0**-rival.bits, others / max(target, SURE) - 1 - weight)
+    least = max(2.0**-rival.bits, others / max(calibration().product_for(target), SURE) - 1 - weight)
     bits = max(FLOOR, -float(np.log2(least)))
     return _with(candidate, _moved(factor, {rival.kind.name: bits - rival.bits}, verdict))
 

@@ -79,7 +79,8 @@ KIND = Conduct(
     weigh=weigh,
     examples=(
         Example({"accounts": 40, "owned": 0, "exchanges": 4000, "squares": 400_000, "one_origin": 39}, most=0),
-        Example({"accounts": 40, "owned": 0, "exchanges": 4000, "squares": 400_000, "one_origin": 6}, least=3),
+        Example({"accounts": 40, "owned": 0, "exchanges": 4000, "squares": 400_000, "one_origin": 6}, least=2.3),
+        Example({"accounts": 28, "owned": 0, "exchanges": 140, "squares": 720, "one_origin": 18}, most=0.2),
         Example({"accounts": 40, "owned": 40, "exchanges": 4000, "squares": 400_000, "one_origin": 0}, most=-3),
     ),
 )
