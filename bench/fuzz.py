@@ -28,6 +28,13 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from stillwatch.serve.access.keys import KeyFile, new
 from stillwatch.serve.access.roles import Role
 
+
+@schemathesis.serializer("application/x-ndjson", "application/x-protobuf")
+def _as_it_is(_: Any, value: Any) -> bytes:
+    """Bytes as they are made up; of anything else, its JSON."""
+    return value if isinstance(value, bytes) else json.dumps(value, default=repr).encode()
+
+
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 # What anybody may ask.
 OPEN = ("/healthz", "/readyz")

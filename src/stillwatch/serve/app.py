@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from stillwatch import __version__
@@ -192,7 +192,14 @@ def _operation(api: FastAPI, service: Service) -> None:
         wrong = {name: said for name, check in service.checks.items() if (said := check())}
         return JSONResponse({"status": "not ready" if wrong else "ok", "wrong": wrong}, 503 if wrong else 200)
 
-    @api.get("/metrics", tags=["operation"], summary="Prometheus's series", dependencies=[Depends(_reads_metrics)])
+    @api.get(
+        "/metrics",
+        tags=["operation"],
+        summary="Prometheus's series",
+        dependencies=[Depends(_reads_metrics)],
+        response_class=PlainTextResponse,
+        responses={200: {"content": {"text/plain": {}}, "description": "the series, as text"}},
+    )
     async def metrics() -> Response:
         service.metrics.snapshot_age.set(service.heard_seconds_ago())
         return Response(service.metrics.page(), media_type="text/plain; version=0.0.4")
