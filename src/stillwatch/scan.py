@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from stillwatch import sources, store
 from stillwatch.campaigns import find
-from stillwatch.engine import DuckDB
+from stillwatch.engine import DuckDB, Engine
 from stillwatch.enrich import Gear
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.findings import Findings
@@ -168,7 +168,7 @@ class _Scan:
                 parts.write(batch)
         return Read(rows, tuple(n for n in EXCHANGES.names if n not in present), self.inputs.formats)
 
-    def _judge(self, engine: DuckDB, known: _Known, read: Read) -> Assembled:
+    def _judge(self, engine: Engine, known: _Known, read: Read) -> Assembled:
         self.progress("store", 0, None)
         ids = engine.scalar("SELECT count(DISTINCT exchange_id) FROM enriched")
         store.build(engine, has_duplicates=ids < read.rows)
@@ -188,7 +188,7 @@ class _Scan:
         """Campaigns under the ids that they are reported by: in their order, where nothing is known of earlier ones."""
         return found
 
-    def _texts(self, engine: DuckDB, read: Read) -> list[SharedText]:
+    def _texts(self, engine: Engine, read: Read) -> list[SharedText]:
         """What k parties share, from a second reading of the traffic."""
         self.progress("passages", 0, None)
         places = wanted(engine, self.settings.k)
@@ -248,7 +248,7 @@ class _StoreScan(_Scan):
         self.kept.link(self.work / "enriched")
         return Read(manifest.rows, manifest.absent, dict(Counter(source.format for source in manifest.sources)))
 
-    def _texts(self, engine: DuckDB, read: Read) -> list[SharedText]:  # noqa: ARG002
+    def _texts(self, engine: Engine, read: Read) -> list[SharedText]:  # noqa: ARG002
         """What k parties share: as the store keeps it, else as this run's traffic has it, which is kept then."""
         self.progress("passages", 0, None)
         k = self.settings.k
@@ -277,7 +277,7 @@ class _StoreScan(_Scan):
         alone = pa.table({"job": here["passage"], "exchange_no": here["at"]} | {name: here[name] for name in SHARED})
         return {text.passage: text.text for text in self._read_texts(alone, inputs, rows)}
 
-    def _covered(self, engine: DuckDB, places: pa.Table) -> dict[int, str]:
+    def _covered(self, engine: Engine, places: pa.Table) -> dict[int, str]:
         """Texts of passages of which this run's traffic has some exchange, by passage."""
         here, inputs, _ = self._at_hand(places)
         if not here.num_rows:
@@ -334,7 +334,7 @@ def _rows_known(files: list[sources.TrafficFile]) -> int | None:
         return None  # the reader will say what is wrong, and where
 
 
-def _register_intents(engine: DuckDB, asked: dict[int, list[str]]) -> None:
+def _register_intents(engine: Engine, asked: dict[int, list[str]]) -> None:
     pairs = [(job, name) for job, names in asked.items() for name in names]
     jobs, names = [j for j, _ in pairs], [n for _, n in pairs]
     engine.register(
@@ -402,7 +402,7 @@ def _known(inputs: sources.Inputs, rejects: sources.Rejects) -> _Known:
     )
 
 
-def _register_known(engine: DuckDB, known: _Known) -> None:
+def _register_known(engine: Engine, known: _Known) -> None:
     """`known_accounts` (with account_no) and `models` (model, released_day), empty where there is no file."""
     accounts, models = known.accounts, known.models
     changed = accounts["status_changed_at"].cast(pa.int64())
@@ -426,7 +426,7 @@ def _whole(times: pa.ChunkedArray, unit: int) -> pa.Array:
     return pa.array([None if t is None else t // unit for t in times.cast(pa.int64()).to_pylist()], pa.int64())
 
 
-def _silent_accounts(engine: DuckDB) -> frozenset[str]:
+def _silent_accounts(engine: Engine) -> frozenset[str]:
     """Columns of the account and model files without any value, as evidence names them."""
     silent = set()
     for column in (

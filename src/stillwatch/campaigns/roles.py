@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns.search import LIKELY, Candidate
 from stillwatch.campaigns.theft import AGED_US, HEAD_START_US, Sightings, theft_bits
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 
 
 def _sql(name: str) -> str:
@@ -44,7 +44,7 @@ class Member:
         return self.theft_bits > 0
 
 
-def take_traffic(engine: DuckDB, campaigns: list[Candidate], workload_of: list[dict[int, int]]) -> None:
+def take_traffic(engine: Engine, campaigns: list[Candidate], workload_of: list[dict[int, int]]) -> None:
     """Leave `campaign_members` (campaign_no, account_no, probability) and `campaign_traffic` (campaign_no, workload_no
     and the columns of `traffic`) in the engine: the exchanges of the members that carry the campaign's jobs, each once.
 
@@ -91,7 +91,7 @@ class _Seen:
         return sum(n for n, job, own in rows if own > job)
 
 
-def _seen(engine: DuckDB, what: str) -> dict[tuple[int, int], _Seen]:
+def _seen(engine: Engine, what: str) -> dict[tuple[int, int], _Seen]:
     engine.create("seen", _sql(what))
     found: dict[tuple[int, int], _Seen] = defaultdict(_Seen)
     for row in engine.query(_sql("sightings")).to_pylist():
@@ -110,7 +110,7 @@ def _lived_before(row: dict[str, int | None]) -> bool:
     return (own is not None and own + HEAD_START_US <= first) or (created is not None and created + AGED_US <= first)
 
 
-def members(engine: DuckDB) -> dict[int, list[Member]]:
+def members(engine: Engine) -> dict[int, list[Member]]:
     """For every campaign of `campaign_traffic` its members and victims, the most probable and busiest first."""
     keys: dict[tuple[int, int], list[tuple[str, int]]] = {}
     for row in engine.query(

@@ -1,5 +1,48 @@
-"""Run SQL over tables and batches: the one place that knows which engine does it."""
+"""Run SQL over tables and batches: the one place that knows which engine does it.
+
+An engine holds tables by name. Its SQL is DuckDB's, as far as the allow-list of tests/store/test_sql.py goes: what
+stands there means the same on every engine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import pyarrow as pa
 
 from stillwatch.engine.duckdb import DuckDB
 
-__all__ = ["DuckDB"]
+__all__ = ["DuckDB", "Engine"]
+
+
+class Engine(Protocol):
+    """What every stage asks of an engine. Integers come as int64; rows without ORDER BY come in any order."""
+
+    def register(self, name: str, table: pa.Table) -> None:
+        """Hold an Arrow table as the table `name`, in place of one that has the name."""
+
+    def register_parquet(self, name: str, folder: Path) -> None:
+        """Make every Parquet part in `folder` readable as the table `name`."""
+
+    def create(self, name: str, sql: str) -> None:
+        """Hold the result of a query as the table `name`, in place of one that has the name."""
+
+    def drop(self, name: str) -> None:
+        """Forget a table, where there is one."""
+
+    def query(self, sql: str) -> pa.Table:
+        """The result of a query, of the size of accounts, not of traffic."""
+
+    def scalar(self, sql: str) -> int:
+        """The single integer that a query gives; 0 for null."""
+
+    def close(self) -> None:
+        """Remove all tables and what they were kept in."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None: ...

@@ -1,4 +1,4 @@
-"""The embedded engine: DuckDB in a folder of its own, bounded in memory, spilling to disk."""
+"""The embedded engine: Engine in a folder of its own, bounded in memory, spilling to disk."""
 
 from __future__ import annotations
 

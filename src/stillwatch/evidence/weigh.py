@@ -10,7 +10,7 @@ import pyarrow as pa
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
 from stillwatch.evidence.kind import TRAIT_OUTSIDERS, linkage
 
@@ -87,7 +87,7 @@ def clusters(accounts: Integers, values: Integers) -> tuple[Integers, Integers]:
     return a, np.asarray(connected_components(graph, directed=False)[1][: len(a)], np.int64)
 
 
-def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed]) -> None:
+def _links(engine: Engine, kind: Link, groups: dict[int, Weighed]) -> None:
     engine.create("link", f"SELECT DISTINCT account_no, value FROM ({kind.sql})")
     known = set(engine.query("SELECT DISTINCT account_no FROM link")["account_no"].to_pylist())
     if not known:
@@ -144,7 +144,7 @@ def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed]) -> None:
 REGION_WEIGHT = 4.0
 
 
-def _region_rates(engine: DuckDB) -> dict[int, float]:
+def _region_rates(engine: Engine) -> dict[int, float]:
     """For each group the rate at which outsiders of its members' own countries are hit.
 
     People of one country share a language, and with it turns of phrase, and a carrier's addresses; so members are held
@@ -175,7 +175,7 @@ def _region_rates(engine: DuckDB) -> dict[int, float]:
     return rates
 
 
-def _kin_rate(engine: DuckDB, known: int) -> float:
+def _kin_rate(engine: Engine, known: int) -> float:
     """Of all accounts with a value of the link, the share that joins another one, a first of each cluster left out."""
     several = engine.query(
         "SELECT l.account_no, dense_rank() OVER (ORDER BY l.value) AS value FROM link AS l "
@@ -187,7 +187,7 @@ def _kin_rate(engine: DuckDB, known: int) -> float:
     return (len(accounts) - len(np.unique(label))) / known
 
 
-def _traits(engine: DuckDB, kind: Trait, groups: dict[int, Weighed]) -> None:
+def _traits(engine: Engine, kind: Trait, groups: dict[int, Weighed]) -> None:
     rows = engine.query(f"SELECT account_no, part, whole FROM ({kind.sql}) ORDER BY account_no")
     accounts = rows["account_no"].to_numpy()
     if len(accounts) < 2:
@@ -234,7 +234,7 @@ def _observe(
     group.observations.append(Observation(kind, linkage(joined, chances, expected, outsiders), counts))
 
 
-def _conduct(engine: DuckDB, kind: Conduct, groups: dict[int, Weighed]) -> None:
+def _conduct(engine: Engine, kind: Conduct, groups: dict[int, Weighed]) -> None:
     for row in engine.query(kind.sql).to_pylist():
         counts = {k: int(v) for k, v in row.items() if v is not None}
         group = groups.get(counts.pop("group_no"))
@@ -244,7 +244,7 @@ def _conduct(engine: DuckDB, kind: Conduct, groups: dict[int, Weighed]) -> None:
             group.observations.append(Observation(kind, bits, counts, by_rival or {"*": 0.0}))
 
 
-def weigh(engine: DuckDB, candidates: pa.Table, silent: frozenset[str]) -> dict[int, Weighed]:
+def weigh(engine: Engine, candidates: pa.Table, silent: frozenset[str]) -> dict[int, Weighed]:
     """Weigh every candidate group.
 
     candidates: group_no, account_no (int64, distinct pairs); the engine holds them too, and `group_traffic` (group_no

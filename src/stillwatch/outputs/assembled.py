@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns import Candidate, Member, members
 from stillwatch.campaigns.roles import take_traffic
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.workloads import Jobs
 from stillwatch.workloads.intents import title
 from stillwatch.workloads.text import SharedText
@@ -49,7 +49,7 @@ class Assembled:
     account_ids: dict[int, str]
 
 
-def _sizes(engine: DuckDB, candidates: list[Candidate]) -> list[int]:
+def _sizes(engine: Engine, candidates: list[Candidate]) -> list[int]:
     """Exchanges that carry each candidate's jobs, sent by accounts that run them."""
     rows = [(n, job) for n, c in enumerate(candidates) for job in c.jobs]
     engine.register(
@@ -93,7 +93,7 @@ def _workloads(
 
 
 def assemble(
-    engine: DuckDB,
+    engine: Engine,
     jobs: Jobs,
     candidates: list[Candidate],
     *,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from stillwatch import __version__
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.enrich import Gear
 from stillwatch.evidence import Link
 from stillwatch.findings import (
@@ -39,7 +39,7 @@ MARKS_LISTED = 60
 TARGETS_LISTED = 60
 
 
-def _workload(engine: DuckDB, campaign_no: int, number: int, workload: NamedWorkload) -> Workload:
+def _workload(engine: Engine, campaign_no: int, number: int, workload: NamedWorkload) -> Workload:
     where = f"FROM campaign_traffic WHERE campaign_no = {campaign_no} AND workload_no = {number}"
     totals = engine.query(
         "SELECT count(*) AS exchanges, count(DISTINCT account_no) AS accounts, count(DISTINCT prompt_hash) AS prompts "
@@ -61,7 +61,7 @@ def _workload(engine: DuckDB, campaign_no: int, number: int, workload: NamedWork
     )
 
 
-def _passage(engine: DuckDB, campaign_no: int, passage: int, text: str) -> Passage:
+def _passage(engine: Engine, campaign_no: int, passage: int, text: str) -> Passage:
     row = engine.query(
         "SELECT count(DISTINCT c.account_no) AS accounts, count(DISTINCT c.exchange_no) AS exchanges, "
         "count(DISTINCT CASE WHEN m.account_no IS NULL THEN c.account_no END) AS outside "
@@ -77,11 +77,11 @@ def _passage(engine: DuckDB, campaign_no: int, passage: int, text: str) -> Passa
     )
 
 
-def _days(engine: DuckDB, sql: str) -> list[DayCount]:
+def _days(engine: Engine, sql: str) -> list[DayCount]:
     return [DayCount(day=day_text(r["day"]), exchanges=r["exchanges"]) for r in engine.query(sql).to_pylist()]
 
 
-def _hours(engine: DuckDB, table: str) -> list[list[int]]:
+def _hours(engine: Engine, table: str) -> list[list[int]]:
     grid = [[0] * 24 for _ in range(7)]
     for row in engine.query(
         f"SELECT hour_of_week, count(*) AS exchanges FROM {table} GROUP BY hour_of_week"
@@ -90,7 +90,7 @@ def _hours(engine: DuckDB, table: str) -> list[list[int]]:
     return grid
 
 
-def _marks(engine: DuckDB, campaign_no: int, first_us: int, last_us: int, targets: list[str]) -> list[Mark]:
+def _marks(engine: Engine, campaign_no: int, first_us: int, last_us: int, targets: list[str]) -> list[Mark]:
     marks = [
         Mark(time=moment(r["released_us"]), kind="release", label=r["model"])
         for r in engine.query(
@@ -135,7 +135,7 @@ def _against(group: NamedGroup, factors: list[Factor]) -> list[str]:
     return said
 
 
-def _volume_others(engine: DuckDB, campaign_no: int) -> list[DayCount]:
+def _volume_others(engine: Engine, campaign_no: int) -> list[DayCount]:
     """What the members send besides, by day."""
     return _days(
         engine,
@@ -157,7 +157,7 @@ def _summary(group: NamedGroup, workloads: list[Workload], accounts: int, total:
     )
 
 
-def _campaign(engine: DuckDB, number: int, group: NamedGroup, found: Assembled, ordinary: list[list[int]]) -> Campaign:
+def _campaign(engine: Engine, number: int, group: NamedGroup, found: Assembled, ordinary: list[list[int]]) -> Campaign:
     subject = group.campaign_id or ""
     where = f"campaign_traffic WHERE campaign_no = {number}"
     total = engine.query(
@@ -245,7 +245,7 @@ def _notes(absent: tuple[str, ...], has_accounts: bool) -> list[str]:
 
 
 def document(
-    engine: DuckDB,
+    engine: Engine,
     found: Assembled,
     *,
     settings: Settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 
 # Passages are non-negative 63-bit hashes; sixteen ranges keep each GROUP BY a sixteenth of the traffic's passages.
 RANGES = 16
@@ -16,7 +16,7 @@ def sql(name: str) -> str:
     return (files(__name__) / f"{name}.sql").read_text("utf-8")
 
 
-def build(engine: DuckDB, has_duplicates: bool) -> None:
+def build(engine: Engine, has_duplicates: bool) -> None:
     """Make every rollup from the engine's view `enriched`."""
     engine.create("exchanges", sql("exchanges")) if has_duplicates else engine.create(
         "exchanges", "SELECT * FROM enriched"
@@ -26,7 +26,7 @@ def build(engine: DuckDB, has_duplicates: bool) -> None:
     shared(engine)
 
 
-def shared(engine: DuckDB) -> None:
+def shared(engine: Engine) -> None:
     """Derive which passages at least two accounts carry, one range of hashes at a time, and where they stand."""
     parts = []
     for i in range(RANGES):
