@@ -6,9 +6,11 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,8 +43,13 @@ PART_ROWS = 1_000_000
 MICROSECONDS_AN_HOUR = 3_600_000_000
 MICROSECONDS_A_DAY = 86_400_000_000
 
+ENGINES = ("duckdb", "spark")
 # What is told of a shared passage beside where it stands.
 SHARED = ("passage", "accounts", "exchanges")
+
+if TYPE_CHECKING:
+    from stillwatch.distributed import Traffic
+    from stillwatch.engine.spark import Spark
 
 # Told where a scan stands: the stage, exchanges done in it, and of how many where that is known.
 Progress = Callable[[str, int, int | None], None]
@@ -60,6 +67,7 @@ class Request:
     join: tuple[Path, ...] = ()
     mapping: Path | None = None
     store: Path | None = None
+    engine: str = "duckdb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent) -> 
 
     Raises InputError where nothing usable is in the input, EnvironmentFailure where disk, memory or permission fail.
     """
+    _check_engine(request)
     gear = _gear(settings) if request.store is None else None
     with (
         published(request.out) as folder,
@@ -96,7 +105,8 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent) -> 
             join=request.join,
         )
         if gear is not None:
-            findings = _Scan(request, settings, gear, inputs, rejects, work, progress).run(folder)
+            one_off = _SparkScan if request.engine == "spark" else _Scan
+            findings = one_off(request, settings, gear, inputs, rejects, work, progress).run(folder)
         else:
             with opened(request.store or Path(), settings.sketch_key_file) as (kept, own):
                 reading = reading_digest([*request.join, *([request.mapping] if request.mapping else [])])
@@ -122,9 +132,8 @@ class _Scan:
         """Read, judge, and write the results into `folder`."""
         settings = self.settings
         known = _known(self.inputs, self.rejects)  # small and quickly read: a fault in them is told at once
-        read = self._read()
-        with DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads) as engine:
-            engine.register_parquet("enriched", self.work / "enriched")
+        with self._engine() as engine:
+            read = self._read(engine)
             found = self._named(self._judge(engine, known, read))
             self.progress("write", 0, None)
             return write_results(
@@ -138,6 +147,12 @@ class _Scan:
                 absent=read.absent,
             )
 
+    def _engine(self) -> AbstractContextManager[Engine]:
+        settings = self.settings
+        if self.request.engine == "spark":
+            return _spark(settings, self.work)
+        return DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads)
+
     def _batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
         """The traffic, in the same order each time."""
         request = self.request
@@ -149,8 +164,8 @@ class _Scan:
             batch_rows=self.settings.batch_rows,
         )
 
-    def _read(self) -> Read:
-        """Enrich all traffic and write it, in reading order, into the working folder's `enriched`."""
+    def _read(self, engine: Engine) -> Read:
+        """Enrich all traffic, in reading order, as `enriched` in the engine."""
         present: set[str] = set()
         rows = 0
 
@@ -166,6 +181,7 @@ class _Scan:
         with closing(_Parts(self.work / "enriched")) as parts:
             for _, batch in enriched(stretches(_rows_known(self.inputs.traffic)), self.gear, self.settings.threads):
                 parts.write(batch)
+        engine.register_parquet("enriched", self.work / "enriched")
         return Read(rows, tuple(n for n in EXCHANGES.names if n not in present), self.inputs.formats)
 
     def _judge(self, engine: Engine, known: _Known, read: Read) -> Assembled:
@@ -208,6 +224,82 @@ class _Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class _SparkScan(_Scan):
+    """A scan whose traffic is read by Spark's tasks. traffic: as they read it, once it is known."""
+
+    traffic: list[Traffic] = field(default_factory=list)
+
+    def _read(self, engine: Engine) -> Read:
+        """Enrich all traffic in Spark, as `enriched` in the engine."""
+        from stillwatch import distributed
+
+        chosen = sources.choose(self.request.mapping)
+        total = _rows_known(self.inputs.traffic)
+        self.progress("enrich", 0, total)
+        pieces = distributed.in_pieces(self.inputs.traffic)
+        self.traffic.append(distributed.Traffic(pieces, chosen, self.gear, self.settings.batch_rows))
+        found = distributed.read(_as_spark(engine), self.traffic[0], self.rejects)
+        if not found.rows:
+            raise sources.nothing_usable(self.inputs, self.rejects)
+        self.progress("enrich", found.rows, total)
+        return Read(found.rows, tuple(n for n in EXCHANGES.names if n not in found.columns), self.inputs.formats)
+
+    def _texts(self, engine: Engine, read: Read) -> list[SharedText]:  # noqa: ARG002
+        """What k parties share, from the pieces of the traffic that hold it."""
+        from stillwatch import distributed
+
+        self.progress("passages", 0, None)
+        places = wanted(engine, self.settings.k)
+        if not places.num_rows:
+            return []
+        texts = distributed.texts(_as_spark(engine), self.traffic[0], places["exchange_no"])
+        at = pc.index_in(places["exchange_no"], texts["exchange_no"].combine_chunks()).cast(pa.int64())
+        column = places.schema.get_field_index("exchange_no")
+        return read_texts(places.set_column(column, "exchange_no", at), texts.to_batches(), self.gear, self.settings.k)
+
+
+def _as_spark(engine: Engine) -> Spark:
+    from stillwatch.engine.spark import Spark
+
+    assert isinstance(engine, Spark)
+    return engine
+
+
+@contextmanager
+def _spark(settings: Settings, work: Path) -> Iterator[Spark]:
+    """The distributed engine, in a session that there is or in one of its own."""
+    from stillwatch.engine.spark import Spark, session
+
+    with (
+        session(settings.spark_master, settings.spark_conf) as within,
+        Spark(
+            within,
+            work,
+            folder=settings.spark_folder,
+            collect=settings.spark_collect,
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+        ) as engine,
+    ):
+        yield engine
+
+
+def _check_engine(request: Request) -> None:
+    """Refuse an engine that there is not, or that cannot do what is asked; raises InputError."""
+    if request.engine not in ENGINES:
+        raise InputError(f"--engine {request.engine}: no such engine; use {' or '.join(ENGINES)}")
+    if request.engine == "duckdb":
+        return
+    missing = [name for name in ("pyspark", "sqlglot", "pandas") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"--engine spark: {', '.join(missing)} not installed: pip install 'stillwatch[spark]', or leave it out"
+        )
+    if request.join:
+        raise InputError("--join is not taken by --engine spark: join the second source to the traffic in Spark first")
+
+
+@dataclass(frozen=True, slots=True)
 class _StoreScan(_Scan):
     """A scan over all that a store holds. given: the files of this run, once they were read. reading: what else decides
     how they are read."""
@@ -216,8 +308,8 @@ class _StoreScan(_Scan):
     reading: str
     given: list[Given] = field(default_factory=list)
 
-    def _read(self) -> Read:
-        """Take what is new into the store, and show all its exchanges in the working folder's `enriched`."""
+    def _read(self, engine: Engine) -> Read:
+        """Take what is new into the store, and show all its exchanges as `enriched` in the engine."""
         known, new = told_apart(self.kept, self.inputs)
         self.given.extend(known)
         if new:
@@ -246,6 +338,7 @@ class _StoreScan(_Scan):
                 self.rejects.count += count
                 self.rejects.by_reason[reason] = self.rejects.by_reason.get(reason, 0) + count
         self.kept.link(self.work / "enriched")
+        engine.register_parquet("enriched", self.work / "enriched")
         return Read(manifest.rows, manifest.absent, dict(Counter(source.format for source in manifest.sources)))
 
     def _texts(self, engine: Engine, read: Read) -> list[SharedText]:  # noqa: ARG002

@@ -33,12 +33,16 @@ NEITHER: Final = "neither Parquet nor JSON lines"
 
 @dataclass(frozen=True, slots=True)
 class TrafficFile:
-    """One file of traffic: its format's name, whether it is Parquet, and columns that its folders supply."""
+    """One file of traffic: its format's name, whether it is Parquet, and columns that its folders supply.
+
+    groups: the first and the last of the row groups that are meant, where it is a stretch of a Parquet file.
+    """
 
     path: Path
     format: str
     parquet: bool = False
     partitions: tuple[tuple[str, str], ...] = ()
+    groups: tuple[int, int] | None = None
 
 
 @dataclass

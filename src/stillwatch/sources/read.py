@@ -35,9 +35,19 @@ def read(
     A batch holds at most `batch_rows` records and about 64 MiB of text. Raises InputError for an unusable mapping or
     join file, and at the end where not one record was usable.
     """
-    chosen = choose(mapping)
+    usable = False
+    for batch in batches(inputs, rejects=rejects, join=join, chosen=choose(mapping), batch_rows=batch_rows):
+        usable = True
+        yield batch
+    if not usable:
+        raise nothing_usable(inputs, rejects)
+
+
+def batches(
+    inputs: Inputs, *, rejects: Rejects, chosen: Chosen, join: Sequence[Path] = (), batch_rows: int = 16_384
+) -> Iterator[pa.RecordBatch]:
+    """As `read`, of files that may well hold nothing usable."""
     joined = Joined(join, chosen, rejects) if join else None
-    usable = 0
     try:
         for file in inputs.traffic:
             for columns, size, faults in _stretches(file, chosen, rejects, batch_rows):
@@ -45,7 +55,6 @@ def read(
                 if joined is not None:
                     joined.fill(columns, size, getattr(FORMATS[file.format], "request_ids", _its_id))
                 batch = conform.settle(columns, EXCHANGES, size, faults)
-                usable += batch.num_rows
                 if batch.num_rows:
                     yield batch
         if joined is not None:
@@ -53,11 +62,14 @@ def read(
     finally:
         if joined is not None:
             joined.close()
-    if not usable:
-        most = max(rejects.by_reason, key=lambda reason: rejects.by_reason[reason], default="no records")
-        paths = [str(file.path) for file in inputs.traffic]
-        where = ", ".join(paths[:3]) + (f" and {len(paths) - 3:,} more files" if len(paths) > 3 else "")
-        raise InputError(f"{where}: no usable record; most often: {most}")
+
+
+def nothing_usable(inputs: Inputs, rejects: Rejects) -> InputError:
+    """What to say where not one record of the traffic was usable."""
+    most = max(rejects.by_reason, key=lambda reason: rejects.by_reason[reason], default="no records")
+    paths = [str(file.path) for file in inputs.traffic]
+    where = ", ".join(paths[:3]) + (f" and {len(paths) - 3:,} more files" if len(paths) > 3 else "")
+    return InputError(f"{where}: no usable record; most often: {most}")
 
 
 def _stretches(file: TrafficFile, chosen: Chosen, rejects: Rejects, batch_rows: int) -> Iterator[Stretch]:
@@ -72,7 +84,7 @@ def _stretches(file: TrafficFile, chosen: Chosen, rejects: Rejects, batch_rows: 
 
 def _parquet(file: TrafficFile, rejects: Rejects, batch_rows: int) -> Iterator[Stretch]:
     try:
-        for start, batch in canonical.parquet_batches(file.path, EXCHANGES.names, batch_rows):
+        for start, batch in canonical.parquet_batches(file.path, EXCHANGES.names, batch_rows, file.groups):
             faults = Faults(rejects, lambda index, start=start: f"{file.path} row {start + index + 1}")  # type: ignore[misc]
             columns = {
                 name: conform.from_arrow(batch.column(i), EXCHANGE_COLUMNS[name], times.TRAFFIC, faults)
