@@ -126,6 +126,10 @@ class Spark:
         self._here: set[str] = set()
         self._there: dict[str, _Stored] = {}
         self._made = 0
+        # Which of all tables that were ever made a name stands for; and small results by what they were made of: the
+        # search asks the traffic the same for each set of groups.
+        self._which: dict[str, int] = {}
+        self._again: dict[tuple[object, ...], str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -145,7 +149,7 @@ class Spark:
         """Hold an Arrow table as the table `name` on the driver."""
         self.drop(name)
         self._driver.register(name, table)
-        self._here.add(name)
+        self._hold(name)
 
     def register_parquet(self, name: str, folder: Path) -> None:
         """Make every Parquet part in `folder`, which all workers must see, readable as the table `name`."""
@@ -164,22 +168,35 @@ class Spark:
 
     def create(self, name: str, sql: str) -> None:
         """Hold the result of a query as the table `name`: on the driver where it is small, else in Spark."""
-        if dialect.tables(sql) <= self._here:
+        read = dialect.tables(sql)
+        made_of = (sql, *((table, self._which[table]) for table in sorted(read)))
+        if read <= self._here:
             self._driver.create(name, sql)
-            self._forget(name)
-            self._here.add(name)
+        elif made_of in self._again:
+            self._driver.create(name, f"SELECT * FROM {self._again[made_of]}")
+        else:
+            with told("Spark"):
+                self._create(name, sql, made_of)
             return
-        with told("Spark"):
-            self._create(name, sql)
+        self._forget(name)
+        self._hold(name)
 
-    def _create(self, name: str, sql: str) -> None:
+    def _create(self, name: str, sql: str, made_of: tuple[object, ...]) -> None:
         stored = self._written(name, self._frame(sql))
         small = self._bytes(stored) <= self._collect
         rows = _whole(stored.frame.toArrow()) if small else None
         self._bind(name, stored)
         if rows is not None:
             self._driver.register(name, rows)
-            self._here.add(name)
+            self._hold(name)
+            self._again[made_of] = f"again_{len(self._again)}"
+            self._driver.create(self._again[made_of], f"SELECT * FROM {name}")
+
+    def _hold(self, name: str) -> None:
+        """Note that the driver has a new table of this name."""
+        self._here.add(name)
+        self._made += 1
+        self._which[name] = self._made
 
     def drop(self, name: str) -> None:
         """Forget a table, where there is one."""
@@ -215,6 +232,8 @@ class Spark:
 
     def _bind(self, name: str, stored: _Stored) -> None:
         self.drop(name)
+        self._made += 1
+        self._which[name] = self._made
         self._there[name] = stored
         stored.frame.createOrReplaceTempView(name)
 

@@ -275,7 +275,7 @@ def document(
         duplicates=found.duplicates,
         rejected_by_reason=dict(sorted(rejects.by_reason.items())),
         formats=dict(sorted(inputs.formats.items())),
-        capped_sketches=engine.scalar("SELECT sum(capped) FROM exchanges"),
+        capped_sketches=engine.scalar("SELECT CAST(sum(capped) AS BIGINT) FROM exchanges"),
         has_accounts=has_accounts,
         has_models=inputs.models is not None,
         volume=_days(engine, "SELECT day, count(*) AS exchanges FROM traffic GROUP BY day ORDER BY day"),
