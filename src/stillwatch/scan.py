@@ -48,7 +48,9 @@ ENGINES = ("duckdb", "spark")
 SHARED = ("passage", "accounts", "exchanges")
 
 if TYPE_CHECKING:
-    from stillwatch.distributed import Traffic
+    from pyspark.sql import SparkSession
+
+    from stillwatch.distributed import Files, Paths
     from stillwatch.engine.spark import Spark
 
 # Told where a scan stands: the stage, exchanges done in it, and of how many where that is known.
@@ -95,30 +97,40 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent) -> 
         published(request.out) as folder,
         _work_folder(settings, request.out) as work,
         sources.Rejects(folder / "rejected.jsonl") as rejects,
+        _session(request, settings) as within,
     ):
-        inputs = sources.discover(
-            request.targets,
-            format=request.format,
-            accounts=request.accounts,
-            models=request.models,
-            rejects=rejects,
-            join=request.join,
-        )
-        if gear is not None:
-            one_off = _SparkScan if request.engine == "spark" else _Scan
-            findings = one_off(request, settings, gear, inputs, rejects, work, progress).run(folder)
+        if gear is not None and within is not None:
+            inputs, traffic = _spark_scan(request, settings, gear, rejects=rejects, work=work, within=within)
+            spark = _SparkScan(request, settings, gear, inputs, rejects, work, progress, within, traffic)
+            findings = spark.run(folder)
+        elif gear is not None:
+            inputs = _inputs(request, rejects)
+            findings = _Scan(request, settings, gear, inputs, rejects, work, progress, within).run(folder)
         else:
+            inputs = _inputs(request, rejects)
             with opened(request.store or Path(), settings.sketch_key_file) as (kept, own):
                 reading = reading_digest([*request.join, *([request.mapping] if request.mapping else [])])
-                stages = _StoreScan(request, settings, own, inputs, rejects, work, progress, kept, reading)
+                stages = _StoreScan(request, settings, own, inputs, rejects, work, progress, within, kept, reading)
                 findings = stages.run(folder)
         (folder / "rejected.jsonl").touch()  # empty where nothing was set aside, so that programs find it always
         return findings
 
 
+def _inputs(request: Request, rejects: sources.Rejects) -> sources.Inputs:
+    return sources.discover(
+        request.targets,
+        format=request.format,
+        accounts=request.accounts,
+        models=request.models,
+        rejects=rejects,
+        join=request.join,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """The stages of one scan, with what each needs of the request. `work`: a folder for intermediate files."""
+    """The stages of one scan, with what each needs of the request. `work`: a folder for intermediate files. `within`:
+    the session of Spark, where that is the engine."""
 
     request: Request
     settings: Settings
@@ -127,6 +139,7 @@ class _Scan:
     rejects: sources.Rejects
     work: Path
     progress: Progress
+    within: SparkSession | None
 
     def run(self, folder: Path) -> Findings:
         """Read, judge, and write the results into `folder`."""
@@ -149,9 +162,18 @@ class _Scan:
 
     def _engine(self) -> AbstractContextManager[Engine]:
         settings = self.settings
-        if self.request.engine == "spark":
-            return _spark(settings, self.work)
-        return DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads)
+        if self.within is None:
+            return DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads)
+        from stillwatch.engine.spark import Spark
+
+        return Spark(
+            self.within,
+            self.work,
+            folder=settings.spark_folder,
+            collect=settings.spark_collect,
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+        )
 
     def _batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
         """The traffic, in the same order each time."""
@@ -225,40 +247,31 @@ class _Scan:
 
 @dataclass(frozen=True, slots=True)
 class _SparkScan(_Scan):
-    """A scan whose traffic is read by Spark's tasks. traffic: as they read it, once it is known."""
+    """A scan whose traffic is read by Spark's tasks."""
 
-    traffic: list[Traffic] = field(default_factory=list)
+    traffic: Files | Paths
 
     def _read(self, engine: Engine) -> Read:
         """Enrich all traffic in Spark, as `enriched` in the engine."""
-        from stillwatch import distributed
-
-        chosen = sources.choose(self.request.mapping)
-        total = _rows_known(self.inputs.traffic)
+        total = _rows_known(self.inputs.traffic) or None
         self.progress("enrich", 0, total)
-        pieces = distributed.in_pieces(self.inputs.traffic)
-        self.traffic.append(distributed.Traffic(pieces, chosen, self.gear, self.settings.batch_rows))
-        found = distributed.read(_as_spark(engine), self.traffic[0], self.rejects)
-        if not found.rows:
-            raise sources.nothing_usable(self.inputs, self.rejects)
+        found = self.traffic.read(_in_spark(engine), self.rejects)
         self.progress("enrich", found.rows, total)
-        return Read(found.rows, tuple(n for n in EXCHANGES.names if n not in found.columns), self.inputs.formats)
+        return Read(found.rows, tuple(n for n in EXCHANGES.names if n not in found.columns), found.formats)
 
     def _texts(self, engine: Engine, read: Read) -> list[SharedText]:  # noqa: ARG002
-        """What k parties share, from the pieces of the traffic that hold it."""
-        from stillwatch import distributed
-
+        """What k parties share, from those files of the traffic that hold it."""
         self.progress("passages", 0, None)
         places = wanted(engine, self.settings.k)
         if not places.num_rows:
             return []
-        texts = distributed.texts(_as_spark(engine), self.traffic[0], places["exchange_no"])
+        texts = self.traffic.texts(_in_spark(engine), places["exchange_no"].to_numpy())
         at = pc.index_in(places["exchange_no"], texts["exchange_no"].combine_chunks()).cast(pa.int64())
         column = places.schema.get_field_index("exchange_no")
         return read_texts(places.set_column(column, "exchange_no", at), texts.to_batches(), self.gear, self.settings.k)
 
 
-def _as_spark(engine: Engine) -> Spark:
+def _in_spark(engine: Engine) -> Spark:
     from stillwatch.engine.spark import Spark
 
     assert isinstance(engine, Spark)
@@ -266,29 +279,25 @@ def _as_spark(engine: Engine) -> Spark:
 
 
 @contextmanager
-def _spark(settings: Settings, work: Path) -> Iterator[Spark]:
-    """The distributed engine, in a session that there is or in one of its own."""
-    from stillwatch.engine.spark import Spark, session
+def _session(request: Request, settings: Settings) -> Iterator[SparkSession | None]:
+    """A session of Spark where the request wants it."""
+    if request.engine != "spark":
+        yield None
+        return
+    from stillwatch.engine.spark import session
 
-    with (
-        session(settings.spark_master, settings.spark_conf) as within,
-        Spark(
-            within,
-            work,
-            folder=settings.spark_folder,
-            collect=settings.spark_collect,
-            memory_limit=settings.memory_limit,
-            threads=settings.threads,
-        ) as engine,
-    ):
-        yield engine
+    with session(settings.spark_master, settings.spark_conf) as within:
+        yield within
 
 
 def _check_engine(request: Request) -> None:
     """Refuse an engine that there is not, or that cannot do what is asked; raises InputError."""
     if request.engine not in ENGINES:
         raise InputError(f"--engine {request.engine}: no such engine; use {' or '.join(ENGINES)}")
+    remote = [target for target in request.targets if "://" in target]
     if request.engine == "duckdb":
+        if remote:
+            raise InputError(f"{remote[0]}: only --engine spark reads such paths; bring the files here, or use it")
         return
     missing = [name for name in ("pyspark", "sqlglot", "pandas") if find_spec(name) is None]
     if missing:
@@ -297,6 +306,31 @@ def _check_engine(request: Request) -> None:
         )
     if request.join:
         raise InputError("--join is not taken by --engine spark: join the second source to the traffic in Spark first")
+    if remote and len(remote) < len(request.targets):
+        raise InputError(f"{remote[0]}: give all traffic as such paths (file:///... for files here), or none")
+    if remote and request.store:
+        raise InputError(f"{remote[0]}: a store takes files of this machine: leave --store out, or bring them here")
+
+
+def _spark_scan(
+    request: Request, settings: Settings, gear: Gear, *, rejects: sources.Rejects, work: Path, within: SparkSession
+) -> tuple[sources.Inputs, Files | Paths]:
+    """What there is to read by Spark's tasks, and what beside it."""
+    from stillwatch.distributed import Files, Paths, Reading, remote_inputs
+
+    reading = Reading(sources.choose(request.mapping), gear, settings.batch_rows)
+    if not any("://" in target for target in request.targets):
+        inputs = _inputs(request, rejects)
+        return inputs, Files.of(inputs, reading)
+    inputs, files = remote_inputs(
+        within,
+        request.targets,
+        accounts=request.accounts,
+        models=request.models,
+        rejects=rejects,
+        to=work / "beside",
+    )
+    return inputs, Paths(files, reading, request.format)
 
 
 @dataclass(frozen=True, slots=True)

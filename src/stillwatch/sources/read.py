@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.errors import InputError
 from stillwatch.sources import canonical, conform, lines, times
@@ -51,7 +52,7 @@ def batches(
     try:
         for file in inputs.traffic:
             for columns, size, faults in _stretches(file, chosen, rejects, batch_rows):
-                _partitioned(file, columns, size, faults)
+                _partitioned(file.partitions, columns, size, faults)
                 if joined is not None:
                     joined.fill(columns, size, getattr(FORMATS[file.format], "request_ids", _its_id))
                 batch = conform.settle(columns, EXCHANGES, size, faults)
@@ -95,11 +96,35 @@ def _parquet(file: TrafficFile, rejects: Rejects, batch_rows: int) -> Iterator[S
         rejects.add(str(file.path), str(damage), file=True)
 
 
-def _partitioned(file: TrafficFile, columns: dict[str, pa.Array], size: int, faults: Faults) -> None:
+def _partitioned(
+    partitions: Sequence[tuple[str, str]], columns: dict[str, pa.Array], size: int, faults: Faults
+) -> None:
     """Columns that the file's folders name fill what the file itself leaves empty."""
-    for name, value in file.partitions:
+    for name, value in partitions:
         filled = conform.from_values([value] * size, EXCHANGE_COLUMNS[name], times.TRAFFIC, faults)
         columns[name] = columns[name].fill_null(filled) if name in columns else filled
+
+
+def typed(
+    batch: pa.RecordBatch, partitions: Sequence[tuple[str, str]], place: Callable[[int], str], rejects: Rejects
+) -> tuple[pa.RecordBatch, pa.BooleanArray]:
+    """Rows that an engine has read, of whatever types, as exchanges; and for each row whether it is one of them.
+
+    partitions: columns that the names of folders supply. place: where a row stands.
+    """
+    faults = Faults(rejects, place)
+    columns = {
+        name: conform.from_arrow(batch.column(name), EXCHANGE_COLUMNS[name], times.TRAFFIC, faults)
+        for name in batch.schema.names
+        if name in EXCHANGE_COLUMNS
+    }
+    _partitioned(partitions, columns, batch.num_rows, faults)
+    kept = pa.array([True] * batch.num_rows, pa.bool_())
+    for column in EXCHANGES.columns:
+        if column.required:
+            there = columns[column.name].is_valid() if column.name in columns else pa.array([False] * batch.num_rows)
+            kept = pc.and_(kept, there)
+    return conform.settle(columns, EXCHANGES, batch.num_rows, faults), kept
 
 
 def _its_id(exchange_id: str) -> tuple[str, ...]:
