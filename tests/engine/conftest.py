@@ -18,10 +18,10 @@ os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 @pytest.fixture(scope="session")
 def spark_session():
-    """Spark in this process, with two cores."""
+    """Spark in this process, with two cores; a task may fail three times."""
     from stillwatch.engine.spark import session
 
-    with session("local[2]", {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4"}) as own:
+    with session("local[2,4]", {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4"}) as own:
         yield own
 
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pyspark
 import pytest
 from scan_alike import assert_alike
-from spark_cluster import PATIENCE, Cluster, cluster
 
+from bench.spark_cluster import PATIENCE, Cluster, cluster
 from stillwatch.errors import CAMPAIGNS_FOUND, InputError
 from stillwatch.scan import Request, scan
 from stillwatch.settings import Settings

@@ -1,4 +1,4 @@
-"""A standalone cluster of Spark on loopback: a master and two workers of one core, as processes of their own."""
+"""A standalone cluster of Spark on loopback: a master and workers of one core each, as processes of their own."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def _is_executor(pid: int) -> bool:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
-    """A cluster for as long as the block runs. folder: for its logs and what the workers keep."""
+def cluster(folder: Path, workers: int = 2, memory: str = "1g") -> Iterator[Cluster]:
+    """A cluster for as long as the block runs. folder: for its logs and what the workers keep. memory: of a worker."""
     port, page = _free_port(), _free_port()
     started: list[subprocess.Popen[bytes]] = []
 
@@ -92,7 +92,7 @@ def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
             start(
                 f"worker-{n}",
                 "org.apache.spark.deploy.worker.Worker",
-                *("--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--webui-port", str(_free_port())),
+                *("--host", "127.0.0.1", "--cores", "1", "--memory", memory, "--webui-port", str(_free_port())),
                 *("--work-dir", str(folder / f"work-{n}"), url),
             )
             for n in range(workers)
