@@ -18,7 +18,7 @@ __all__ = ["DuckDB", "Engine"]
 
 
 class Engine(Protocol):
-    """What every stage asks of an engine. Integers come as int64; rows without ORDER BY come in any order."""
+    """What every stage asks of an engine. Rows come in any order but for what ORDER BY says."""
 
     def register(self, name: str, table: pa.Table) -> None:
         """Hold an Arrow table as the table `name`, in place of one that has the name."""
@@ -28,6 +28,9 @@ class Engine(Protocol):
 
     def create(self, name: str, sql: str) -> None:
         """Hold the result of a query as the table `name`, in place of one that has the name."""
+
+    def view(self, name: str, sql: str) -> None:
+        """Give a query the name `name`; it is run wherever the name is used."""
 
     def drop(self, name: str) -> None:
         """Forget a table, where there is one."""

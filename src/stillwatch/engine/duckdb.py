@@ -61,6 +61,10 @@ class DuckDB:
         """Store the result of a query as the table `name`."""
         self._run(f"CREATE OR REPLACE TABLE {name} AS {sql}")
 
+    def view(self, name: str, sql: str) -> None:
+        """Give a query the name `name`; it is run wherever the name is used."""
+        self._run(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+
     def drop(self, name: str) -> None:
         """Forget a table."""
         self._run(f"DROP TABLE IF EXISTS {name}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -140,10 +140,10 @@ class Spark:
     def close(self) -> None:
         """Forget all tables and delete what they were kept in."""
         self._driver.close()
-        for name in self._there:
-            self.session.catalog.dropTempView(name)
-        self._there.clear()
-        self._remove(self._folder)
+        with suppress(Py4JError, PySparkException, ConnectionError):  # where Spark is gone, that was told already
+            for name in self._there:
+                self.session.catalog.dropTempView(name)
+            self._remove(self._folder)
 
     def register(self, name: str, table: pa.Table) -> None:
         """Hold an Arrow table as the table `name` on the driver."""
@@ -162,7 +162,12 @@ class Spark:
             self._bind(name, self._written(name, frame))
 
     def view(self, name: str, sql: str) -> None:
-        """Show the result of a query as the table `name` in Spark, computed when it is read."""
+        """Give a query the name `name`, where its tables are; it is run wherever the name is used."""
+        if dialect.tables(sql) <= self._here:
+            self._driver.view(name, sql)
+            self._forget(name)
+            self._hold(name)
+            return
         with told("Spark"):
             self._bind(name, _Stored(self._frame(sql), None))
 

@@ -37,8 +37,8 @@ CLEARED_LISTED = 60
 MARKS_LISTED = 60
 # A gateway may write a model's name differently each time.
 TARGETS_LISTED = 60
-# Where a scan runs decides nothing that it finds; and the properties of Spark may hold passwords.
-SPARK = ("spark_master", "spark_conf", "spark_folder", "spark_collect")
+# Where a scan runs decides nothing that it finds, and the properties of Spark may hold passwords.
+SAID_NOWHERE = {"work_dir", "sketch_key_file", *(n for n in Settings.model_fields if n.startswith("spark_"))}
 
 
 def _workload(engine: Engine, campaign_no: int, number: int, workload: NamedWorkload) -> Workload:
@@ -294,7 +294,7 @@ def document(
         traffic=traffic,
         campaigns=campaigns,
         cleared=cleared[:CLEARED_LISTED],
-        settings=settings.model_dump(mode="json", exclude={"work_dir", "sketch_key_file", *SPARK}),
+        settings=settings.model_dump(mode="json", exclude=SAID_NOWHERE),
         sketch_key="published" if gear.published else "secret",
         notes=[*_notes(absent, has_accounts), *rejects.warnings],
     )
