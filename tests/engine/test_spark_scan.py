@@ -18,8 +18,8 @@ from stillwatch.errors import CAMPAIGNS_FOUND, InputError
 from stillwatch.scan import Request, scan
 from stillwatch.settings import Settings
 
-# Half of what the exchanges take, and more than any table of accounts: so both homes are lived in.
-BETWEEN = "150KB"
+# More than any table of accounts takes, and less than exchanges and passages do: so both homes are lived in.
+BETWEEN = "500KB"
 
 
 @pytest.mark.parametrize("collect", ["64MB", BETWEEN])

@@ -120,13 +120,13 @@ def _stretches(batch: pa.RecordBatch, number: dict[str, int]) -> Iterator[Stretc
     which = files.indices.to_numpy()
     starts = np.flatnonzero(np.diff(which, prepend=-1))
     for start, end in zip(starts.tolist(), [*starts[1:].tolist(), batch.num_rows], strict=True):
-        file = uri(files.dictionary[int(which[start])].as_py())
+        file = uri(unquote(files.dictionary[int(which[start])].as_py()))  # here alone Spark writes %20 for a space
         rows = batch.column(_ROW).to_numpy()[start:end]
         numbers = (number[file] * ROWS_A_FILE + rows).astype(np.int64)
         said = Told()
         exchanges, kept = sources.typed(
             batch.slice(start, end - start),
-            sources.partitions_of(Path(unquote(file))),
+            sources.partitions_of(Path(file)),
             lambda index, file=file, rows=rows: f"{file} row {rows[index] + 1}",  # type: ignore[misc]
             said,
         )
@@ -145,7 +145,7 @@ def _whole(file: str, content: pa.Buffer, number: dict[str, int], reading: Readi
     def exchanges() -> Iterator[tuple[Numbers, pa.RecordBatch]]:
         at = first
         try:
-            traffic = sources.sniff(Path(copy.name), wanted, sources.partitions_of(Path(unquote(file))), False)
+            traffic = sources.sniff(Path(copy.name), wanted, sources.partitions_of(Path(file)), False)
             formats.append(traffic.format)
             for batch in sources.batches(
                 Inputs([traffic]), rejects=said, chosen=reading.chosen, batch_rows=reading.batch_rows

@@ -20,6 +20,9 @@ __all__ = ["DuckDB", "Engine"]
 class Engine(Protocol):
     """What every stage asks of an engine. Rows come in any order but for what ORDER BY says."""
 
+    # How many ranges of hashes to group by, one at a time, where there are as many groups as traffic has passages.
+    ranges: int
+
     def register(self, name: str, table: pa.Table) -> None:
         """Hold an Arrow table as the table `name`, in place of one that has the name."""
 

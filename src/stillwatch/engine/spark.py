@@ -109,6 +109,9 @@ class Spark:
     table may take to be brought to the driver. memory_limit, threads: of the driver's tables.
     """
 
+    # Spark shares a GROUP BY out by hash itself.
+    ranges = 1
+
     def __init__(
         self,
         session: SparkSession,

@@ -6,10 +6,6 @@ from importlib.resources import files
 
 from stillwatch.engine import Engine
 
-# Passages are non-negative 63-bit hashes; sixteen ranges keep each GROUP BY a sixteenth of the traffic's passages.
-RANGES = 16
-_SPAN = 2**63 // RANGES
-
 
 def sql(name: str) -> str:
     """The text of one of this folder's queries."""
@@ -29,12 +25,13 @@ def build(engine: Engine, has_duplicates: bool) -> None:
 def shared(engine: Engine) -> None:
     """Derive which passages at least two accounts carry, one range of hashes at a time, and where they stand."""
     parts = []
-    for i in range(RANGES):
-        low = i * _SPAN
-        engine.create(f"shared_{i}", sql("shared").format(low=low, high=low + _SPAN - 1))
+    span = 2**63 // engine.ranges  # passages are non-negative 63-bit hashes
+    for i in range(engine.ranges):
+        low = i * span
+        engine.create(f"shared_{i}", sql("shared").format(low=low, high=low + span - 1))
         parts.append(f"SELECT passage, accounts, exchanges FROM shared_{i}")
     engine.create("shared", " UNION ALL ".join(parts))
-    for i in range(RANGES):
+    for i in range(engine.ranges):
         engine.drop(f"shared_{i}")
     engine.create("carried", sql("carried"))
     engine.drop("occurrences")
