@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,7 +18,13 @@ os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 
 @pytest.fixture(scope="session")
-def spark_session():
+def java():
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("no Java here, which Spark runs on")
+
+
+@pytest.fixture(scope="session")
+def spark_session(java):
     """Spark in this process, with two cores; a task may fail three times."""
     from stillwatch.engine.spark import session
 

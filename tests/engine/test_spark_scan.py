@@ -42,7 +42,7 @@ def test_a_store_is_judged_the_same(spark_session, world, embedded, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def two_workers(tmp_path_factory):
+def two_workers(java, tmp_path_factory):
     with cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
 
