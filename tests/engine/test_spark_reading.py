@@ -43,7 +43,9 @@ def logs(tmp_path_factory) -> Path:
     for n in (3, 17, 18, 40):
         rows[n]["account_id"] = None
     rows[20]["time"] = None
-    pq.write_table(pa.Table.from_pylist(rows), folder / "a.parquet", row_group_size=16)
+    times = [None if row.pop("time") is None else 1_770_000_000_000_000 + n for n, row in enumerate(rows)]
+    table = pa.Table.from_pylist(rows).append_column("time", pa.array(times, pa.timestamp("us", tz="UTC")))
+    pq.write_table(table, folder / "a.parquet", row_group_size=16)
     (folder / "model=large").mkdir()
     pq.write_table(
         pa.table(

@@ -13,8 +13,8 @@ from tools.reference.markdown import NONE, code, sentence, table
 _LEAD = """\
 A setting comes from the first of these that names it: the command line, where the command has an option for it; the
 environment; the file `stillwatch.toml` in the working directory; the default. The effective values are written into
-every result (`settings` in `findings.json`), but for those that decide nothing about what is found and may hold paths or
-passwords: `sketch_key_file`, `work_dir` and those of Spark.
+every result (`settings` in `findings.json`), but for those that decide nothing about what is found and may hold paths
+or passwords: `sketch_key_file`, `work_dir` and those of Spark.
 
 ```toml
 # stillwatch.toml
