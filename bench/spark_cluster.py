@@ -18,7 +18,7 @@ from pathlib import Path
 import pyspark
 
 HOME = Path(pyspark.__file__).parent
-PATIENCE = 120  # seconds: a JVM starts in two on a calm machine
+PATIENCE = 600  # seconds: a JVM starts in two on a calm machine, and in minutes beside much other work
 
 
 def _free_port() -> int:

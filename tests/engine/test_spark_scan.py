@@ -73,8 +73,11 @@ def test_an_executor_that_dies_changes_nothing(two_workers: Cluster, in_row_grou
     expected, _ = embedded
     command = [sys.executable, "-m", "stillwatch.cli", "scan", str(in_row_groups), "--engine", "spark", "--out", "out"]
     running = subprocess.Popen(command, cwd=tmp_path, env=_environment(two_workers.url), stderr=subprocess.PIPE)
-    killed = _kill_one_while_it_writes(two_workers, tmp_path, running)
-    _, said = running.communicate(timeout=4 * PATIENCE)
+    try:
+        killed = _kill_one_while_it_writes(two_workers, tmp_path, running)
+        _, said = running.communicate(timeout=2 * PATIENCE)
+    finally:
+        running.kill()
     assert running.returncode == CAMPAIGNS_FOUND, said.decode()
     assert killed not in two_workers.executors()
     assert_alike(tmp_path / "out", expected)
@@ -107,7 +110,7 @@ def test_spark_submit_takes_a_scan(two_workers: Cluster, in_row_groups, embedded
         cwd=tmp_path,
         env=environment,
         capture_output=True,
-        timeout=4 * PATIENCE,
+        timeout=2 * PATIENCE,
         check=False,
     )
     assert done.returncode == CAMPAIGNS_FOUND, done.stderr.decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,7 +60,7 @@ class Files:
         def work(number: int) -> Iterator[pa.RecordBatch]:
             yield from _enriched(pieces[number], reading)
 
-        found = take(spark, _mapped(spark, _tasks(enumerate(pieces)), ROWS, work), rejects)
+        found = take(spark, _mapped(spark, list(enumerate(pieces)), ROWS, work), rejects)
         if not found.rows:
             raise sources.nothing_usable(self.inputs, rejects)
         return replace(found, formats=self.inputs.formats)
@@ -75,7 +75,7 @@ class Files:
             for several, batch in _batches(pieces[number], reading, Rejects(None)):
                 yield from texts_of(batch, several, wanted)
 
-        frame = _mapped(spark, _tasks((number, pieces[number]) for number in needed), TEXTS, work)
+        frame = _mapped(spark, [(number, pieces[number]) for number in needed], TEXTS, work)
         with told("Spark"):
             return frame.toArrow().sort_by("exchange_no")
 
@@ -91,12 +91,13 @@ def _row_groups(file: TrafficFile) -> list[tuple[int, int, int]]:
         return []
 
 
-def _tasks(pieces: Iterable[tuple[int, Piece]]) -> list[list[int]]:
-    """Numbers of pieces, in order, by tasks of `TASK_BYTES` or of one larger piece."""
+def _tasks(pieces: Sequence[tuple[int, Piece]], cores: int) -> list[list[int]]:
+    """Numbers of pieces, in order, by tasks of `TASK_BYTES` or of one larger piece; where there is less, by cores."""
+    most = min(TASK_BYTES, sum(piece.bytes for _, piece in pieces) // cores)
     tasks: list[list[int]] = []
-    held = TASK_BYTES
+    held = 0
     for number, piece in pieces:
-        if not tasks or held + piece.bytes > TASK_BYTES:
+        if not tasks or held + piece.bytes > most:
             tasks.append([])
             held = 0
         tasks[-1].append(number)
@@ -105,9 +106,10 @@ def _tasks(pieces: Iterable[tuple[int, Piece]]) -> list[list[int]]:
 
 
 def _mapped(
-    spark: Spark, tasks: list[list[int]], schema: str, work: Callable[[int], Iterator[pa.RecordBatch]]
+    spark: Spark, pieces: Sequence[tuple[int, Piece]], schema: str, work: Callable[[int], Iterator[pa.RecordBatch]]
 ) -> DataFrame:
-    """A frame of the batches that `work` makes of each piece, each task after its own list of pieces."""
+    """A frame of the batches that `work` makes of each piece, by its number."""
+    tasks = _tasks(pieces, spark.session.sparkContext.defaultParallelism)
 
     def run(numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in numbers:
