@@ -62,7 +62,6 @@ def _environment(url: str) -> dict[str, str]:
     return os.environ | {
         "STILLWATCH_SPARK_MASTER": url,
         "STILLWATCH_SPARK_CONF": conf,
-        "STILLWATCH_SPARK_COLLECT": BETWEEN,
         "STILLWATCH_THREADS": "2",
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
@@ -99,7 +98,7 @@ def test_spark_submit_takes_a_scan(two_workers: Cluster, in_row_groups, embedded
     expected, _ = embedded
     (tmp_path / "submitted.py").write_text("from stillwatch.cli import main\n\nmain()\n")
     submit = str(Path(pyspark.__file__).parent / "bin" / "spark-submit")
-    environment = _environment(two_workers.url)
+    environment = _environment(two_workers.url) | {"STILLWATCH_SPARK_COLLECT": BETWEEN}
     environment.pop("STILLWATCH_SPARK_MASTER")
     done = subprocess.run(
         [
