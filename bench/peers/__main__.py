@@ -3,13 +3,15 @@
     python -m bench.peers [--exchanges N] [--tuning SEED ...] [--fresh SEED ...] [--worlds NAME ...] [--peers NAME ...]
         [--minilm] [--ablation] [--minutes N] [--work DIR]
 
-Prints for every kind of world a row a detector, as Markdown. Needs uv and a package index. What was run before on the
-same worlds with the same code is not run again, so that a broken run goes on where it was.
+Prints for every kind of world a row a detector, as Markdown, and first how long it takes at most. Needs uv and a
+package index. What was run before on the same worlds with the same code is not run again, so that a broken run goes on
+where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,6 +100,18 @@ def choice_of(results: dict[str, Result], kind: str) -> Choice | None:
     return chosen(kept) if kept else None
 
 
+def most_runs(peers: Sequence[Peer], made: dict[str, Made]) -> int:
+    """How many processes there are to run, where none was run before; statistics of one process run together."""
+    tuned = {peer.process(): peer.tuned for peer in peers}
+    skipped = {peer.process() for peer in peers if "minilm" in peer.options}
+    return sum(
+        len(worlds.fresh) + (len(worlds.tuning) if also_tuning else 0)
+        for kind, worlds in made.items()
+        for process, also_tuning in tuned.items()
+        if not (kind in WITHOUT_MINILM and process in skipped)
+    )
+
+
 def number(value: float | None) -> str:
     """A rate with three digits."""
     return "none" if value is None else f"{value:.3f}"
@@ -183,6 +197,9 @@ def main() -> None:
     runs = Runs(options.work, options.minutes * 60)
     with tempfile.TemporaryDirectory() as folder:
         made = make(options, Path(folder))
+        most = most_runs(peers, made)
+        hours = most * options.minutes / 60
+        print(f"{most} runs of {options.minutes:g} minutes at most: {hours:.1f} hours at most", file=sys.stderr)
         everything = [run(runs, peer, made) for peer in peers]
         accounts_tables(everything, made, options.minutes)
         windows_table(everything, made)

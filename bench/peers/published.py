@@ -2,8 +2,8 @@
 
 - PRADA: Juuti, Szyller, Marchal and Asokan, EuroS&P 2019 (arXiv 1805.02628), and the authors' own program.
 - SEAT: Zhang, Chen and Wagner, AISec 2021 (doi 10.1145/3474369.3486863).
-- Benign-calibrated MMD: Liu, Guo and Dong, 2026 (arXiv 2606.05725); the estimator is that of Gretton, Borgwardt, Rasch,
-  Schölkopf and Smola, JMLR 13 (2012), lemma 6.
+- Benign-calibrated MMD: Liu, Guo and Dong, 2026 (arXiv 2606.05725), and the README of their program; the estimator is
+  that of Gretton, Borgwardt, Rasch, Schölkopf and Smola, JMLR 13 (2012), lemma 6.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy.stats import shapiro
 
 Floats = npt.NDArray[np.floating]
 Embeddings = npt.NDArray[np.float32]
-# Distances farther than this many standard deviations from their mean are set aside before the test: PRADA, 5.2.
+# Distances farther than this many standard deviations from their mean are set aside before the test, as in PRADA.
 OUTLIERS = 3.0
 # Shapiro and Wilk's test needs three values and is tabulated up to 5,000.
 LEAST, MOST = 3, 5_000

@@ -96,7 +96,10 @@ def main() -> None:
         "everything": (identity + traffic + rest, identity + traffic[:2] + rest[:1]),
     }
     for way, (columns, blocked) in ways.items():
-        told |= {f"{way}, {name}": s for name, s in linked(connection, columns, blocked).items()}
+        try:
+            told |= {f"{way}, {name}": s for name, s in linked(connection, columns, blocked).items()}
+        except ValueError as error:  # where few records agree, Splink may learn a prior of 0 and take its logarithm
+            print(f"no prediction by {way}: {error}", file=sys.stderr)
         unfinished = out.with_suffix(".unfinished")
         unfinished.write_text(json.dumps({"settings": told, "windows": {}}), "utf-8")
         unfinished.replace(out)

@@ -1,4 +1,4 @@
-"""The command line: scan, explain, simulate, evaluate, store, demo."""
+"""The command line: scan, explain, hunt, simulate, evaluate, store, demo, serve, watch, and what is done about it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ from stillwatch.errors import (
     InputError,
     StillwatchError,
 )
+from stillwatch.respond import commands as respond_commands
+from stillwatch.serve import commands as serve_commands
+from stillwatch.serve.ingest import commands as ingest_commands
 
 app = typer.Typer(
     name="stillwatch",
@@ -36,6 +39,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(serve_commands.app, name="serve")
+for _name, _group in respond_commands.GROUPS.items():
+    app.add_typer(_group, name=_name)
+app.command("watch")(ingest_commands.watch)
 
 
 class _Terminal(Console):
@@ -52,6 +59,8 @@ err_console = _Terminal(stderr=True, highlight=False)
 STAGES = {
     "enrich": "Reading and sketching",
     "store": "Counting",
+    "shared": "Finding shared passages",
+    "carried": "Finding who carries them",
     "workloads": "Finding recurring jobs",
     "passages": "Reading shared passages",
     "evidence": "Weighing evidence",
@@ -107,6 +116,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    context.obj = respond_commands.Terminal(out_console, _settings, _Shown)
     if context.invoked_subcommand is None:
         err_console.print(context.get_help(), markup=False)
         raise typer.Exit(UNUSABLE_INPUT)
@@ -203,25 +213,44 @@ def scan(
     store: Annotated[
         Path | None, typer.Option(help="Folder that keeps what was read: only new files are read, all are judged.")
     ] = None,
+    verdicts: Annotated[
+        Path | None, typer.Option(help="What analysts said before, from `stillwatch verdict export`.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results, published whole or not at all.")] = Path(
         "stillwatch-out"
     ),
     k: Annotated[int | None, typer.Option(help="Parties that must share a passage before its text is shown.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Memory of the engine before it spills, e.g. 4GB.")] = None,
     threads: Annotated[int | None, typer.Option(help="Cores to use.")] = None,
+    keep_days: Annotated[
+        int | None, typer.Option(help="Days of traffic that count, back from the newest exchange; by default all.")
+    ] = None,
     sketch_key_file: Annotated[Path | None, typer.Option(help="File with the secret key of the sketch.")] = None,
 ) -> None:
     """Scan traffic and name the campaigns in it.
 
     Exit status: 0 nothing found, 3 campaigns found, 2 nothing usable in the input, 4 the environment, 130 interrupted.
     """
-    settings = _settings(k=k, memory_limit=memory_limit, threads=threads, sketch_key_file=sketch_key_file)
+    settings = _settings(
+        k=k, memory_limit=memory_limit, threads=threads, keep_days=keep_days, sketch_key_file=sketch_key_file
+    )
 
     from stillwatch.report import print_findings
     from stillwatch.scan import Request
     from stillwatch.scan import scan as find
 
-    request = Request(tuple(traffic), out, format, accounts, models, tuple(join or ()), mapping, store, engine)
+    request = Request(
+        tuple(traffic),
+        out,
+        format=format,
+        accounts=accounts,
+        models=models,
+        join=tuple(join or ()),
+        mapping=mapping,
+        store=store,
+        verdicts=verdicts,
+        engine=engine,
+    )
     kept = f"; files that were read to their end are in {store}" if store else ""
     with interrupts.saying(f"interrupted; nothing was published, {out} is as it was{kept}"), _Shown() as shown:
         findings = find(request, settings, shown)
@@ -249,6 +278,32 @@ def explain(
     from stillwatch.report import print_explanation
 
     print_explanation(find(folder, subject), out_console)
+
+
+@app.command()
+def hunt(
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A result of scan.")],
+    seed: Annotated[
+        str,
+        typer.Option(
+            help="An account, key, address, passage, campaign, or any value: organisation, payment fingerprint, …",
+            show_default=False,
+        ),
+    ],
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of asking who stands near those found.")] = 6,
+    json: Annotated[Path | None, typer.Option(help="File to write all that was found into, for programs.")] = None,
+    store: Annotated[Path | None, typer.Option(help="The store of the scan, whose key names values.")] = None,
+    sketch_key_file: Annotated[Path | None, typer.Option(help="The key of the scan, where it had one.")] = None,
+) -> None:
+    """Expand from one account or indicator to what stands near it."""
+    from stillwatch.hunt import hunt as find
+    from stillwatch.hunt import print_hunt, write_json
+
+    found = find(folder, seed, rounds=rounds, key_file=sketch_key_file, store=store)
+    print_hunt(found, out_console)
+    if json is not None:
+        write_json(found, json)
 
 
 @app.command()

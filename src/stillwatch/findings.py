@@ -142,6 +142,8 @@ class Campaign(_Part):
     victims: int
     exchanges: int
     output_tokens: int
+    at_stake: int = Field(default=0, description="what it is taken to cost, in units of the setting `loss`")
+    expected_loss: float = Field(default=0.0, description="probability times at_stake: findings are in its order")
     first: datetime
     last: datetime
     targets: list[str] = Field(description="models asked, most asked first")
@@ -200,7 +202,7 @@ class Findings(_Part):
     as_of: datetime = Field(description="the time of the last exchange: nothing later was known")
     headline: list[str] = Field(description="what was found, in three sentences")
     traffic: Traffic
-    campaigns: list[Campaign] = Field(description="most probable and largest first")
+    campaigns: list[Campaign] = Field(description="greatest expected loss first")
     cleared: list[Cleared]
     settings: dict[str, str | int | float | bool | None] = Field(description="the effective settings and seed")
     sketch_key: Literal["published", "secret"]

@@ -4,42 +4,48 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch import sources, store
 from stillwatch.campaigns import find
+from stillwatch.campaigns.verdicts import Verdict, heed, verdicts_of
 from stillwatch.engine import DuckDB, Engine
 from stillwatch.enrich import Gear
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.findings import Findings
 from stillwatch.outputs import write_results
-from stillwatch.outputs.assembled import Assembled, assemble
+from stillwatch.outputs.assembled import Assembled, assemble, renamed
 from stillwatch.outputs.publish import published
 from stillwatch.settings import Settings
-from stillwatch.store import ledger
+from stillwatch.store import again, ledger
 from stillwatch.store.ingest import Given, enriched, ingest, reading_digest, told_apart
 from stillwatch.store.kept import Store, opened
 from stillwatch.store.key import read_key
 from stillwatch.store.manifest import SCHEMAS, place_of
+from stillwatch.store.parts import enriched_writer
 from stillwatch.store.passages import covered
-from stillwatch.tables import ACCOUNTS, ENRICHED, EXCHANGES, MODELS
-from stillwatch.workloads import find_jobs
+from stillwatch.tables import ACCOUNTS, EXCHANGES, MODELS
+from stillwatch.workloads import Jobs, find_jobs
 from stillwatch.workloads.intents import intents
 from stillwatch.workloads.text import SHOWN, SharedText, read_texts, wanted
 from stillwatch.workloads.text import _distinct as distinct
 
 # Enriched exchanges a Parquet part: about 200 MB, which keeps both the number of parts and each one's memory small.
 PART_ROWS = 1_000_000
+# Exchanges a row group: DuckDB reads groups of 122,880 rows and more in parallel at its full rate.
+GROUP_ROWS = 131_072
 MICROSECONDS_AN_HOUR = 3_600_000_000
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -69,7 +75,20 @@ class Request:
     join: tuple[Path, ...] = ()
     mapping: Path | None = None
     store: Path | None = None
+    verdicts: Path | None = None
     engine: str = "duckdb"
+
+
+class Feed(Protocol):
+    """Traffic that comes into a store by another way than files that somebody names."""
+
+    def inputs(self, rejects: sources.Rejects) -> sources.Inputs:
+        """What there is to read now: files that nobody writes to any more, in their order."""
+        ...
+
+    def batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
+        """Their exchanges, the same in each reading; the next file is asked for once one was read to its end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +105,11 @@ def _silent(stage: str, done: int, total: int | None) -> None:
     """No progress."""
 
 
-def scan(request: Request, settings: Settings, progress: Progress = _silent) -> Findings:
+def scan(request: Request, settings: Settings, progress: Progress = _silent, feed: Feed | None = None) -> Findings:
     """Scan traffic and publish the results in `request.out`; return the findings.
 
-    Raises InputError where nothing usable is in the input, EnvironmentFailure where disk, memory or permission fail.
+    feed: where the traffic comes from in place of `request.targets`; it takes a store. Raises InputError where nothing
+    usable is in the input, EnvironmentFailure where disk, memory or permission fail.
     """
     _check_engine(request)
     gear = _gear(settings) if request.store is None else None
@@ -104,19 +124,19 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent) -> 
             spark = _SparkScan(request, settings, gear, inputs, rejects, work, progress, within, traffic)
             findings = spark.run(folder)
         elif gear is not None:
-            inputs = _inputs(request, rejects)
+            inputs = _found(request, rejects)
             findings = _Scan(request, settings, gear, inputs, rejects, work, progress, within).run(folder)
         else:
-            inputs = _inputs(request, rejects)
+            inputs = feed.inputs(rejects) if feed is not None else _found(request, rejects)
             with opened(request.store or Path(), settings.sketch_key_file) as (kept, own):
                 reading = reading_digest([*request.join, *([request.mapping] if request.mapping else [])])
-                stages = _StoreScan(request, settings, own, inputs, rejects, work, progress, within, kept, reading)
-                findings = stages.run(folder)
+                of = (request, settings, own, inputs, rejects, work, progress, within)
+                findings = _StoreScan(*of, kept, reading, feed).run(folder)
         (folder / "rejected.jsonl").touch()  # empty where nothing was set aside, so that programs find it always
         return findings
 
 
-def _inputs(request: Request, rejects: sources.Rejects) -> sources.Inputs:
+def _found(request: Request, rejects: sources.Rejects) -> sources.Inputs:
     return sources.discover(
         request.targets,
         format=request.format,
@@ -144,10 +164,11 @@ class _Scan:
     def run(self, folder: Path) -> Findings:
         """Read, judge, and write the results into `folder`."""
         settings = self.settings
-        known = _known(self.inputs, self.rejects)  # small and quickly read: a fault in them is told at once
+        # Small and quickly read: a fault in them is told at once.
+        known = _known(self.inputs, self.rejects, self.request.verdicts)
         with self._engine() as engine:
             read = self._read(engine)
-            found = self._named(self._judge(engine, known, read))
+            found = self._judge(engine, known, read)
             self.progress("write", 0, None)
             return write_results(
                 folder,
@@ -208,8 +229,15 @@ class _Scan:
 
     def _judge(self, engine: Engine, known: _Known, read: Read) -> Assembled:
         self.progress("store", 0, None)
+        since = self._since(engine)
+        rows = read.rows if since is None else engine.scalar("SELECT count(*) FROM enriched")
         ids = engine.scalar("SELECT count(DISTINCT exchange_id) FROM enriched")
-        store.build(engine, has_duplicates=ids < read.rows)
+
+        def progress(stage: str, done: int) -> None:
+            self.progress(stage, done, ids)
+
+        here = store.Local(self.work / "enriched", self.work, self.settings.threads, since, progress)
+        store.build(engine, ids < rows, here if self.within is None else None)
         _register_known(engine, known)
         self.progress("workloads", 0, None)
         jobs = find_jobs(engine)
@@ -219,11 +247,29 @@ class _Scan:
         _register_intents(engine, asked)
         self.progress("evidence", 0, None)
         silent = frozenset(read.absent) | _silent_accounts(engine)
-        candidates = find(engine, jobs, silent)
-        return assemble(engine, jobs, candidates, texts=texts, asked=asked, duplicates=read.rows - ids)
+        candidates, remarks = heed(find(engine, jobs, silent), known.verdicts, _account_ids(engine))
+        for remark in remarks:
+            self.rejects.note(remark)
+        found = assemble(
+            engine, jobs, candidates, texts=texts, asked=asked, duplicates=rows - ids, loss=self.settings.loss
+        )
+        return self._named(found, jobs)
 
-    def _named(self, found: Assembled) -> Assembled:
-        """Campaigns under the ids that they are reported by: in their order, where nothing is known of earlier ones."""
+    def _since(self, engine: Engine) -> int | None:
+        """The first day that counts; None where all do. `enriched` is then what counts of it."""
+        if self.settings.keep_days is None:
+            return None
+        since = engine.scalar("SELECT max(day) FROM enriched") - self.settings.keep_days + 1
+        self._keep_ever(engine)
+        engine.view("enriched", f"SELECT * FROM enriched_ever WHERE day >= {since}")
+        return since
+
+    def _keep_ever(self, engine: Engine) -> None:
+        """Name all that was read `enriched_ever` in the engine, so that `enriched` may become a view of it."""
+        engine.register_parquet("enriched_ever", self.work / "enriched")
+
+    def _named(self, found: Assembled, jobs: Jobs) -> Assembled:  # noqa: ARG002
+        """What was found under the ids that it is reported by: in order, where nothing is known of earlier scans."""
         return found
 
     def _texts(self, engine: Engine, read: Read) -> list[SharedText]:
@@ -234,6 +280,13 @@ class _Scan:
 
     def _read_texts(self, places: pa.Table, inputs: sources.Inputs, rows: int) -> list[SharedText]:
         """Texts at places, whose numbers count the exchanges of `inputs`, of which there are `rows`."""
+        paths = [file.path for file in inputs.traffic]
+        if not self.request.join and sum(again.rows_of(path) or -rows for path in paths) == rows:
+            # No row was set aside, so an exchange's number is its row's.
+            numbers, which = np.unique(places["exchange_no"].to_numpy(), return_inverse=True)
+            column = places.schema.get_field_index("exchange_no")
+            compact = places.set_column(column, "exchange_no", pa.array(which))
+            return read_texts(compact, again.picked(paths, numbers), self.gear, self.settings.k)
 
         def batches() -> Iterator[pa.RecordBatch]:
             done = 0
@@ -258,6 +311,9 @@ class _SparkScan(_Scan):
         found = self.traffic.read(_in_spark(engine), self.rejects)
         self.progress("enrich", found.rows, total)
         return Read(found.rows, tuple(n for n in EXCHANGES.names if n not in found.columns), found.formats)
+
+    def _keep_ever(self, engine: Engine) -> None:
+        engine.view("enriched_ever", "SELECT * FROM enriched")
 
     def _texts(self, engine: Engine, read: Read) -> list[SharedText]:  # noqa: ARG002
         """What k parties share, from those files of the traffic that hold it."""
@@ -320,7 +376,7 @@ def _spark_scan(
 
     reading = Reading(sources.choose(request.mapping), gear, settings.batch_rows)
     if not any("://" in target for target in request.targets):
-        inputs = _inputs(request, rejects)
+        inputs = _found(request, rejects)
         return inputs, Files.of(inputs, reading)
     inputs, files = remote_inputs(
         within,
@@ -340,7 +396,14 @@ class _StoreScan(_Scan):
 
     kept: Store
     reading: str
+    feed: Feed | None = None
     given: list[Given] = field(default_factory=list)
+
+    def _batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
+        """The traffic, in the same order each time."""
+        if self.feed is not None:
+            return self.feed.batches(inputs, rejects)
+        return _Scan._batches(self, inputs, rejects)
 
     def _read(self, engine: Engine) -> Read:
         """Take what is new into the store, and show all its exchanges as `enriched` in the engine."""
@@ -363,6 +426,8 @@ class _StoreScan(_Scan):
                     progress=lambda done: self.progress("enrich", done, total),
                 )
             )
+        if self.settings.keep_days is not None:
+            self.kept.expire(self.settings.keep_days)
         manifest = self.kept.manifest
         if not manifest.rows:
             raise InputError(f"{self.kept.folder}: no exchange in the store, and no usable one in this traffic")
@@ -427,8 +492,8 @@ class _StoreScan(_Scan):
         numbers = pa.array([before[source] + row for source, row in at if source in before], pa.int64())
         return here.append_column("at", numbers), replace(self.inputs, traffic=files), rows
 
-    def _named(self, found: Assembled) -> Assembled:
-        """Campaigns under the ids that the store's ledger has for them."""
+    def _named(self, found: Assembled, jobs: Jobs) -> Assembled:
+        """Campaigns, pools and workloads under the ids that the store's ledgers have for them."""
         campaigns = [
             ledger.Found(
                 frozenset(found.account_ids[member.account_no] for member in group.members),
@@ -437,14 +502,28 @@ class _StoreScan(_Scan):
             )
             for group in found.campaigns
         ]
-        numbered = ledger.number(self.kept.table("campaigns"), campaigns)
-        self.kept.replace({"campaigns": numbered.ledger})
-        for remark in (*numbered.remarks, "Passages are known by the store's own key, which no result holds."):
-            self.rejects.note(remark)
-        named = [
-            replace(group, campaign_id=f"C-{n}") for group, n in zip(found.campaigns, numbered.numbers, strict=True)
+        groups = [*found.campaigns, *found.others]
+        pools = [
+            ledger.Found(frozenset(found.account_ids[int(n)] for n in group.candidate.weighed.members))
+            for group in groups
         ]
-        return replace(found, campaigns=named)
+        number = {name: self.kept.table(name) for name in ("campaigns", "pools", "workloads")}
+        by_campaign, by_pool = ledger.number(number["campaigns"], campaigns), ledger.number(number["pools"], pools)
+        passages: dict[int, list[str]] = defaultdict(list)
+        for job, passage in zip(jobs.passages["job"].to_pylist(), jobs.passages["passage"].to_pylist(), strict=True):
+            passages[job].append(f"{passage:016x}")
+        # A job may be run through several pools, and is a workload of each.
+        workloads = [
+            ledger.Found(frozenset([f"P-{pool}", *(p for job in workload.jobs for p in passages[job])]))
+            for pool, group in zip(by_pool.numbers, groups, strict=True)
+            for workload in group.workloads
+        ]
+        by_workload = ledger.number(number["workloads"], workloads)
+        self.kept.replace({"campaigns": by_campaign.ledger, "pools": by_pool.ledger, "workloads": by_workload.ledger})
+        said = "Passages are known by the store's own key, which no result holds."
+        for remark in (*by_campaign.remarks("C"), said):
+            self.rejects.note(remark)
+        return renamed(found, by_campaign.numbers, by_pool.numbers, by_workload.numbers)
 
 
 def _without(places: pa.Table, passages: Iterable[int]) -> pa.Table:
@@ -487,46 +566,82 @@ def _work_folder(settings: Settings, out: Path) -> Iterator[Path]:
 
 
 class _Parts:
-    """Enriched batches as Parquet parts, in reading order."""
+    """Enriched batches as Parquet parts, in reading order, written by a thread of their own beside the reading."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir()
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+        self._held: list[pa.RecordBatch] = []
+        self._rows = 0
         self._writer: pq.ParquetWriter | None = None
         self._in_part = 0
         self._parts = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
+        self._held.append(batch)
+        self._rows += batch.num_rows
+        if self._rows >= GROUP_ROWS:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give what is held to the thread, once it has written what it was given before."""
+        self._wait()
+        if self._held:
+            self._writing = self._thread.submit(self._write, pa.Table.from_batches(self._held))
+            self._held, self._rows = [], 0
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def _write(self, rows: pa.Table) -> None:
         if self._writer is None or self._in_part >= PART_ROWS:
-            self.close()
-            path = self._folder / f"part-{self._parts:05}.parquet"
-            self._writer = pq.ParquetWriter(path, ENRICHED.schema, compression="zstd", compression_level=1)
+            self._finish()
+            self._writer = enriched_writer(self._folder / f"part-{self._parts:05}.parquet")
             self._parts += 1
             self._in_part = 0
-        self._writer.write_batch(batch)
-        self._in_part += batch.num_rows
+        self._writer.write_table(rows)
+        self._in_part += rows.num_rows
 
-    def close(self) -> None:
+    def _finish(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
 
+    def close(self) -> None:
+        try:
+            self._hand_over()
+            self._wait()
+        finally:
+            self._thread.shutdown()
+            self._finish()
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was said of accounts and models; without rows where nothing was said."""
+    """What was said of accounts, models and earlier findings; without rows where nothing was said."""
 
     accounts: pa.Table
     events: pa.Table | None
     models: pa.Table
+    verdicts: list[Verdict]
 
 
-def _known(inputs: sources.Inputs, rejects: sources.Rejects) -> _Known:
+def _known(inputs: sources.Inputs, rejects: sources.Rejects, verdicts: Path | None) -> _Known:
     return _Known(
         sources.read_accounts(inputs.accounts, rejects) if inputs.accounts else ACCOUNTS.empty(),
         sources.read_account_events(inputs.account_events, rejects) if inputs.account_events else None,
         sources.read_models(inputs.models, rejects) if inputs.models else MODELS.empty(),
+        verdicts_of(sources.read_verdicts(verdicts, rejects)) if verdicts else [],
     )
+
+
+def _account_ids(engine: Engine) -> dict[int, str]:
+    ids = engine.query("SELECT account_no, account_id FROM parties").to_pydict()
+    return dict(zip(ids["account_no"], ids["account_id"], strict=True))
 
 
 def _register_known(engine: Engine, known: _Known) -> None:

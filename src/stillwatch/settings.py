@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import ByteSize, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class _Outside(TomlConfigSettingsSource):
+    """The file but for the table [serve], which is the service's own."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if name != "serve"}
 
 
 class Settings(BaseSettings):
@@ -25,6 +33,17 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="cores to use; by default all"
     )
     k: int = Field(5, ge=2, le=1000, description="parties that must share a passage before its text is shown")
+    keep_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="days of traffic that count, back from the newest exchange; what is older is not judged, and is "
+        "removed from a store; by default all",
+    )
+    loss: Literal["output_tokens", "exchanges", "accounts"] = Field(
+        "output_tokens",
+        description="what a campaign is taken to cost: findings are listed by probability times this",
+    )
     batch_rows: int = Field(16_384, ge=1, le=1_000_000, description="exchanges a batch")
     sketch_key_file: Path | None = Field(
         None,
@@ -60,4 +79,4 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order of precedence, first wins."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _Outside(settings_cls)

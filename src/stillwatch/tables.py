@@ -132,6 +132,23 @@ MODELS = Table(
     ),
 )
 
+VERDICTS = Table(
+    "verdicts",
+    "What analysts said of earlier findings (`stillwatch verdict export`): evidence in the next scan.",
+    (
+        Column("verdict_id", pa.string(), "the verdict, by which a result names it", required=True),
+        Column("time", TIMESTAMP, "when it was given", required=True),
+        Column("subject_kind", pa.string(), "campaign or account", required=True),
+        Column("subject", pa.string(), "the campaign or account", required=True),
+        Column("verdict", pa.string(), "confirmed, dismissed or explained", required=True),
+        Column("rival", pa.string(), "what explains it, by the name of the rival, where it was explained"),
+        Column("accounts", pa.list_(pa.string()), "the campaign's accounts when it was given"),
+        Column("probability", pa.float64(), "of the campaign when it was given, without verdicts"),
+        Column("who", pa.string(), "who gave it; no result holds it"),
+        Column("why", pa.string(), "why; no result holds it"),
+    ),
+)
+
 _PASSAGES = pa.list_(pa.int64())
 
 ENRICHED = Table(
@@ -246,7 +263,7 @@ OUT_CAMPAIGNS = Table(
     "Workloads run through pools, judged to be distillation that nobody sanctioned.",
     (
         Column("campaign_id", pa.string(), "the campaign", required=True),
-        Column("probability", pa.float64(), "the product of the three factors"),
+        Column("probability", pa.float64(), "what the product of the three factors stands for, calibrated"),
         Column("one_hand", pa.float64(), "P(one hand)"),
         Column("extraction", pa.float64(), "P(extraction | one hand)"),
         Column("unsanctioned", pa.float64(), "P(unsanctioned | both)"),
@@ -254,6 +271,7 @@ OUT_CAMPAIGNS = Table(
         Column("victims", pa.int64(), "holders of stolen keys"),
         Column("exchanges", pa.int64(), "exchanges that belong to it"),
         Column("output_tokens", pa.int64(), "tokens that they collected"),
+        Column("expected_loss", pa.float64(), "probability times what is at stake, in units of the setting `loss`"),
         Column("first", TIMESTAMP, "its first exchange"),
         Column("last", TIMESTAMP, "its last exchange"),
     ),
@@ -271,7 +289,20 @@ OUT_EVIDENCE = Table(
         Column("rows", pa.list_(pa.string()), "ids behind it, a sample"),
     ),
 )
-INPUT_TABLES = (EXCHANGES, ACCOUNTS, ACCOUNT_EVENTS, MODELS)
+OUT_LINKS = Table(
+    "links (result)",
+    "Which accounts hold one value: what `stillwatch hunt` expands along. Values are keyed hashes, hence pseudonyms: "
+    "whoever has the key can try values. One that a single account holds is left out where an account may have many.",
+    (
+        Column("account_id", pa.string(), "the account", required=True),
+        Column("kind", pa.string(), "the kind of link, or key, organization, passage, shared_job, …"),
+        Column("value", pa.string(), "the value's keyed hash; of a passage or job its own id"),
+        Column("values", pa.int64(), "values of the kind that the account holds, those left out among them"),
+        Column("holders", pa.int64(), "accounts that hold the value"),
+        Column("known", pa.int64(), "accounts of which any value of the kind is known"),
+    ),
+)
+INPUT_TABLES = (EXCHANGES, ACCOUNTS, ACCOUNT_EVENTS, MODELS, VERDICTS)
 OUTPUT_TABLES = (
     OUT_ACCOUNTS,
     OUT_MEMBERSHIPS,
@@ -280,4 +311,5 @@ OUTPUT_TABLES = (
     OUT_WORKLOADS,
     OUT_CAMPAIGNS,
     OUT_EVIDENCE,
+    OUT_LINKS,
 )

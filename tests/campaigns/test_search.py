@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -76,18 +77,41 @@ def test_what_a_pool_left_behind_is_asked_by_itself():
     assert [(p.accounts.tolist(), p.ceiling) for p in found] == [([0, 1, 2], 0.8), ([2, 3, 4, 5], 0.7)]
 
 
-def test_a_pool_is_divided_only_where_every_part_is_a_campaign():
-    """Of two pools the first falls into two campaigns; of the second one half is none, so it is judged as one."""
+@dataclass(frozen=True)
+class Judged:
+    """A candidate as far as `judged` asks of one."""
+
+    accounts: list[int]
+    judgement: SimpleNamespace
+
+    @property
+    def verdict(self):
+        return "campaign" if self.judgement.product >= 0.5 else "undetermined"
+
+
+def divided_into(products):
+    """Judge two pools, each of two halves; products: what speaks for the accounts, 0.9 where nothing is said."""
     halves = {0: [part(0, 1), part(2, 3)], 4: [part(4, 5), part(6, 7)]}
 
     def candidates(given):
-        return [
-            SimpleNamespace(
-                accounts=p.accounts.tolist(), verdict="cleared" if p.accounts.tolist() == [6, 7] else "campaign"
-            )
-            for p in given
-        ]
+        names = [tuple(p.accounts.tolist()) for p in given]
+        return [Judged(list(n), SimpleNamespace(product=products.get(n, 0.9))) for n in names]
 
     search = SimpleNamespace(divided=lambda pool: halves[int(pool.accounts[0])], candidates=candidates)
-    judged = _Search.judged(search, [part(0, 1, 2, 3), part(4, 5, 6, 7)])
-    assert [c.accounts for c in judged] == [[0, 1], [2, 3], [4, 5, 6, 7]]
+    return _Search.judged(search, [part(0, 1, 2, 3), part(4, 5, 6, 7)])
+
+
+def test_a_pool_is_judged_as_one_where_a_part_speaks_clearly_against_a_campaign():
+    """Of two pools the first falls into two campaigns; of the second one half is none, so it is judged as one."""
+    assert [c.accounts for c in divided_into({(6, 7): 0.05})] == [[0, 1], [2, 3], [4, 5, 6, 7]]
+
+
+def test_a_part_of_which_little_is_seen_is_held_for_what_the_pool_is():
+    judged = divided_into({(6, 7): 0.3, (4, 5, 6, 7): 0.8})
+    assert [(c.accounts, c.judgement.product) for c in judged] == [
+        ([0, 1], 0.9),
+        ([2, 3], 0.9),
+        ([4, 5], 0.8),
+        ([6, 7], 0.8),
+    ]
+    assert [c.accounts for c in divided_into({(6, 7): 0.3, (4, 5, 6, 7): 0.4})][2:] == [[4, 5, 6, 7]]

@@ -10,6 +10,7 @@ from stillwatch import tables
 from stillwatch.campaigns import RIVALS
 from stillwatch.evidence import kinds
 from stillwatch.findings import Findings
+from stillwatch.serve.settings import ServeSettings
 from stillwatch.settings import Settings
 from stillwatch.simulate import WORLDS
 from stillwatch.sources import FORMATS, MAPPINGS
@@ -54,11 +55,12 @@ def test_every_column_is_documented(table):
         assert f"| `{column.name}` |" in text
 
 
-def test_every_setting_is_documented():
+@pytest.mark.parametrize(("settings", "prefix"), [(Settings, "STILLWATCH_"), (ServeSettings, "STILLWATCH_SERVE_")])
+def test_every_setting_is_documented(settings, prefix):
     text = page("settings.md")
-    for name, field in Settings.model_fields.items():
+    for name, field in settings.model_fields.items():
         assert field.description, f"the setting {name} has no description"
-        assert f"| `{name}` | `STILLWATCH_{name.upper()}` |" in text
+        assert f"| `{name}` | `{prefix}{name.upper()}` |" in text
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda k: k.name)

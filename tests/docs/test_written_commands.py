@@ -43,12 +43,14 @@ def fault(words: list[str]) -> str | None:
         return next((f"make has no target {t}" for t in words[1:] if t not in targets and "=" not in t), None)
     if program != "stillwatch" or words[1:] in (["--help"], ["--version"]):
         return None
-    command = commands().get(words[1]) if len(words) > 1 else None
-    if command is None:
+    names = [" ".join(words[1:end]) for end in range(len(words), 1, -1)]
+    name = next((n for n in names if n in commands()), None)
+    if name is None:
         return f"no command {' '.join(words[:2])}"
+    command = commands()[name]
     options = {o for p in parameters(command) for o in (*p.opts, *p.secondary_opts)} | {"--help"}
     given = [w.split("=")[0] for w in words[2:] if w.startswith("-")]
-    return next((f"stillwatch {words[1]} has no option {o}" for o in given if o not in options), None)
+    return next((f"stillwatch {name} has no option {o}" for o in given if o not in options), None)
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda p: p.name)

@@ -28,9 +28,14 @@ COMPARED = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Ordered)
 UNIQUE = {"exchange_no", "account_no", "account_id", "passage", "exchange_id", "event_no"}
 
 
+# What stands in for the names that are filled into queries; a place for a number holds one.
+NAMES = {"cells": "cells", "column": "prompt_hash"}
+
+
 def tree(sql: str) -> exp.Expression:
-    """The syntax tree; places for numbers hold one."""
-    filled = sql.format_map(type("Ones", (dict,), {"__missing__": lambda self, key: "1"})()) if "{" in sql else sql
+    """The syntax tree."""
+    ones = type("Ones", (dict,), {"__missing__": lambda self, key: "1"})
+    filled = sql.format_map(ones(NAMES)) if "{" in sql else sql
     return sqlglot.parse_one(filled, dialect="duckdb")
 
 

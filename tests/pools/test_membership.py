@@ -43,6 +43,26 @@ def business(jobs, everything=None, contracted=(), owner=None):
     )
 
 
+DEVICE, CARD = (next(k for k in kinds() if k.name == f"shared_{name}") for name in ("device", "payment"))
+
+
+def test_an_account_without_a_card_is_joined_by_its_device():
+    """Accounts 0 to 4 share a card; 5 and 6 name none, and share a device with 0; 7 shares nothing."""
+    card = np.array([1, 1, 1, 1, 1, -1, -1, 0], np.int8)
+    device = np.array([1, 0, 0, 0, 0, 1, 1, 0], np.int8)
+    made = Weighed(
+        np.arange(8),
+        [Observation(CARD, 9.0, {}), Observation(DEVICE, 3.0, {})],
+        {"shared_payment": card, "shared_device": device},
+        {"shared_payment": 0.002, "shared_device": 0.002},
+    )
+    made.held["shared_payment"] = Held(np.arange(5), np.zeros(5, np.int64), 8 + OUTSIDERS)
+    made.held["shared_device"] = Held(np.array([0, 5, 6]), np.zeros(3, np.int64), 8 + OUTSIDERS)
+    r = membership(made, business([{0: 20}] * 8))
+    assert (r[:7] > 0.9).all()
+    assert r[7] < 0.5
+
+
 LINKED = [[0, 1, 2], [2, 3, 4], [4, 5, 6, 7]]
 
 

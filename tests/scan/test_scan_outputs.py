@@ -19,6 +19,7 @@ from stillwatch.tables import (
     OUT_CAMPAIGNS,
     OUT_EVIDENCE,
     OUT_EXCHANGES,
+    OUT_LINKS,
     OUT_MEMBERSHIPS,
     OUT_POOLS,
     OUT_WORKLOADS,
@@ -32,6 +33,7 @@ TABLES = {
     "workloads": OUT_WORKLOADS,
     "campaigns": OUT_CAMPAIGNS,
     "evidence": OUT_EVIDENCE,
+    "links": OUT_LINKS,
 }
 
 
@@ -94,6 +96,27 @@ def test_ids_agree_between_the_tables(small: Result):
     evidence = {r["evidence_id"] for r in read["evidence"]}
     assert len(evidence) == len(read["evidence"])
     assert {r["subject"] for r in read["evidence"]} == {"C-1", *HAND}
+
+
+def test_campaigns_stand_in_the_order_of_expected_loss(small: Result):
+    [row] = pq.read_table(small.folder / "campaigns.parquet").to_pylist()
+    [campaign] = small.findings.campaigns
+    assert campaign.at_stake == campaign.output_tokens > 0
+    assert campaign.expected_loss == pytest.approx(campaign.probability * campaign.output_tokens, abs=1e-3)
+    assert row["expected_loss"] == campaign.expected_loss
+    assert small.findings.settings["loss"] == "output_tokens"
+
+
+def test_the_loss_is_what_it_is_set_to(tmp_path):
+    result = scanned(write(tmp_path / "world", rows(), accounts()), tmp_path / "out", loss="accounts")
+    [campaign] = result.findings.campaigns
+    assert campaign.at_stake == len(HAND)
+    assert result.findings.settings["loss"] == "accounts"
+
+
+def test_links_name_passages_that_k_parties_share_alone(small: Result):
+    links = pq.read_table(small.folder / "links.parquet").to_pylist()
+    assert min(r["holders"] for r in links if r["kind"] == "passage") >= 5
 
 
 def test_only_what_k_parties_share_is_written(tmp_path):
@@ -166,10 +189,12 @@ def test_stages_tell_how_far_they_are(tmp_path):
     assert list(dict.fromkeys(stage for stage, *_ in told)) == [
         "enrich",
         "store",
+        "shared",
+        "carried",
         "workloads",
         "passages",
         "evidence",
         "write",
     ]
     total = len(rows())
-    assert ("enrich", total, total) in told
+    assert {(stage, total, total) for stage in ("enrich", "shared", "carried")} <= set(told)

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from scan_worlds import INSTRUCTION, START, accounts, rows, write
@@ -22,7 +23,9 @@ from stillwatch.store import ingest, upkeep
 from stillwatch.store.kept import opened
 from stillwatch.tables import EXCHANGES
 
-FILES = 7
+# A fortnight in thirty files of some eleven hours each.
+FILES = 30
+HOURS = 14 * 24 / FILES
 # What differs between one scan and many: names, remarks, and where the ends of a text are put, since not every exchange
 # that carries it is at hand on one day (and of texts that stand in others only the longest are listed).
 NAMES = {"id", "subject", "pool_id", "workload_id", "notes", "settings"}
@@ -42,12 +45,12 @@ def _without(value, names):
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory) -> Path:
-    """A fortnight in seven files of two days each, with accounts and a key beside them."""
+    """A fortnight's traffic in files as they come, with accounts and a key beside them."""
     folder = tmp_path_factory.mktemp("days")
     traffic = rows()
     for n in range(FILES):
-        some = [row for row in traffic if (row["time"] - START).days // 2 == n]
-        pq.write_table(pa.Table.from_pylist(some, schema=EXCHANGES.schema), folder / f"days-{n}.parquet")
+        some = [row for row in traffic if int((row["time"] - START).total_seconds() / 3600 / HOURS) == n]
+        pq.write_table(pa.Table.from_pylist(some, schema=EXCHANGES.schema), folder / f"days-{n:02}.parquet")
     write(folder / "beside", [], accounts(), 0)
     (folder / "beside" / "key").write_bytes(random.Random(9).randbytes(32))
     return folder
@@ -64,15 +67,21 @@ def once(days, tmp_path_factory) -> Findings:
     return scanned(days, sorted(days.glob("*.parquet")), tmp_path_factory.mktemp("once") / "out")
 
 
+def runs(days: Path, order: str) -> list[list[Path]]:
+    """What each run is given: one file after the other, or several at once from anywhere."""
+    files = sorted(days.glob("*.parquet"))
+    if order == "in order":
+        return [[file] for file in files]
+    random.Random(4).shuffle(files)
+    return [files[n::7] for n in range(7)]
+
+
 @pytest.fixture(scope="module", params=["in order", "shuffled"])
 def daily(request, days, tmp_path_factory) -> tuple[Findings, Path]:
-    """The findings after the last day, and the folder of store and results."""
+    """The findings after the last run, and the folder of store and results."""
     folder = tmp_path_factory.mktemp("daily")
-    files = sorted(days.glob("*.parquet"))
-    if request.param == "shuffled":
-        random.Random(4).shuffle(files)
-    for file in files:
-        findings = scanned(days, [file], folder / "out", folder / "s")
+    for files in runs(days, request.param):
+        findings = scanned(days, files, folder / "out", folder / "s")
     return findings, folder
 
 
@@ -98,7 +107,7 @@ def test_a_day_that_is_known_changes_nothing(days, daily, tmp_path, monkeypatch)
     findings, folder = daily
     shutil.copytree(folder / "s", tmp_path / "s")
     before = files(tmp_path / "s")
-    copied = shutil.copy(days / "days-3.parquet", tmp_path / "another-name.parquet")
+    copied = shutil.copy(days / "days-03.parquet", tmp_path / "another-name.parquet")
     monkeypatch.setattr(ingest, "enrich", lambda *_: pytest.fail("it was read again"))
     again = scanned(days, [Path(copied)], tmp_path / "out", tmp_path / "s")
     assert again == findings
@@ -109,7 +118,7 @@ def test_a_compacted_store_gives_the_same(days, daily, tmp_path):
     findings, folder = daily
     shutil.copytree(folder / "s", tmp_path / "s")
     upkeep.compact(tmp_path / "s", lambda *_: None)
-    assert scanned(days, [days / "days-0.parquet"], tmp_path / "out", tmp_path / "s") == findings
+    assert scanned(days, [days / "days-00.parquet"], tmp_path / "out", tmp_path / "s") == findings
 
 
 def test_only_what_k_parties_share_is_kept_as_text(days, daily):
@@ -130,7 +139,7 @@ def _folded(text: str) -> str:
 
 
 def test_the_key_is_the_stores_own_and_in_no_result(days, tmp_path):
-    findings = scanned(days, [days / "days-0.parquet"], tmp_path / "out", tmp_path / "s", sketch_key_file=None)
+    findings = scanned(days, [days / "days-00.parquet"], tmp_path / "out", tmp_path / "s", sketch_key_file=None)
     key = tmp_path / "s" / "sketch.key"
     assert findings.sketch_key == "secret"
     assert any("the store's own key" in note for note in findings.notes)
@@ -249,6 +258,48 @@ def test_campaigns_keep_their_ids(days, tmp_path):
     members = pq.read_table(tmp_path / "out" / "memberships.parquet")
     assert set(members["campaign_id"].to_pylist()) == {"C-7"}
     assert set(pq.read_table(tmp_path / "out" / "exchanges")["campaign_id"].to_pylist()) == {"C-7"}
+
+
+def test_pools_and_workloads_keep_their_ids(days, tmp_path):
+    files = sorted(days.glob("*.parquet"))
+    first = scanned(days, files[:-1], tmp_path / "out", tmp_path / "s")
+    with opened(tmp_path / "s", days / "beside" / "key") as (store, _):
+        moved = {}
+        for name in ("pools", "workloads"):
+            rows = store.table(name)
+            moved[name] = rows.set_column(0, "number", pc.add(rows["number"], 100))
+        # A workload is known by its pool too.
+        known = [[f"P-{int(k[2:]) + 100}" if k.startswith("P-") else k for k in row["known_by"]]
+                 for row in moved["workloads"].to_pylist()]  # fmt: skip
+        moved["workloads"] = moved["workloads"].set_column(1, "known_by", pa.array(known))
+        store.replace(moved)
+    last = scanned(days, files[-1:], tmp_path / "out", tmp_path / "s")
+
+    def ids(findings):
+        pools = [p.id for c in findings.campaigns for p in c.pools] + [c.pool_id for c in findings.cleared]
+        return pools, [w.id for c in findings.campaigns for w in c.workloads]
+
+    for before, after in zip(ids(first), ids(last), strict=True):
+        assert before
+        assert [f"{i[:2]}{int(i[2:]) + 100}" for i in before] == after
+    assert set(pq.read_table(tmp_path / "out" / "pools.parquet")["pool_id"].to_pylist()) == set(ids(last)[0])
+
+
+@pytest.mark.parametrize("order", ["in order", "shuffled"])
+def test_what_is_too_long_ago_expires_in_a_store_as_in_a_scan(days, tmp_path, order):
+    keep = 6
+    files = sorted(days.glob("*.parquet"))
+    once = scanned(days, files, tmp_path / "once", keep_days=keep)
+    given = runs(days, order)
+    for some in given if order == "shuffled" else [files[:20], files[20:28], files[28:]]:
+        findings = scanned(days, some, tmp_path / "out", tmp_path / "s", keep_days=keep)
+    assert judged(findings) == judged(once)
+    assert len(findings.traffic.volume) == keep
+    assert findings.traffic.exchanges < len(rows())
+    kept = pq.read_table(tmp_path / "s" / "exchanges")["day"].to_pylist()
+    assert max(kept) - min(kept) == keep - 1
+    verified = upkeep.verify(tmp_path / "s", lambda *_: None)
+    assert (verified.faults, verified.sources) == ([], FILES)
 
 
 @pytest.mark.parametrize("given", ["join", "mapping"])

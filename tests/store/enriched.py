@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stillwatch import store
 from stillwatch.engine import DuckDB
@@ -25,9 +26,13 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=ENRICHED.schema)
 
 
-def built(folder: Path, rows: list[dict[str, Any]], *, has_duplicates: bool = False) -> DuckDB:
-    """An engine with the store made of rows."""
+def built(folder: Path, rows: list[dict[str, Any]], *, has_duplicates: bool = False, local: bool = False) -> DuckDB:
+    """An engine with the store made of rows. local: found from their parts, and not by SQL, in several stretches."""
     engine = DuckDB(folder, memory_limit="1GB", threads=1)
-    engine.register("enriched", table(rows))
-    store.build(engine, has_duplicates)
+    (folder / "parts").mkdir()
+    half = len(rows) // 2
+    for name, some in (("a", rows[:half]), ("b", rows[half:])):
+        pq.write_table(table(some), folder / "parts" / f"{name}.parquet")
+    engine.register_parquet("enriched", folder / "parts")
+    store.build(engine, has_duplicates, store.Local(folder / "parts", folder, 2) if local else None)
     return engine

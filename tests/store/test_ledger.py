@@ -18,7 +18,7 @@ def told(*scans: list[str]):
         numbered = number(ledger, [campaign(accounts) for accounts in scan])
         ledger = numbered.ledger
         every.append(numbered.numbers)
-    return every, numbered.remarks, {row["number"]: row for row in ledger.to_pylist()}
+    return every, numbered.remarks("C"), {row["number"]: row for row in ledger.to_pylist()}
 
 
 def test_numbers_follow_the_first_scans_order():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 
+import pytest
 from enriched import built, row
 
 TOP = 2**63 - 1
@@ -39,16 +40,36 @@ def shared(engine):
     return [tuple(r.values()) for r in rows]
 
 
-def test_shared_by_ranges_is_shared_over_all(tmp_path):
+@pytest.mark.parametrize("local", [False, True])
+def test_shared_by_ranges_is_shared_over_all(tmp_path, local):
     rows = some_rows()
-    with built(tmp_path, rows) as engine:
+    with built(tmp_path, rows, local=local) as engine:
         assert shared(engine) == shared_by_hand(rows)
-        carried = engine.query("SELECT passage, exchange_no FROM carried ORDER BY passage, exchange_no").to_pylist()
+        question = "SELECT c.passage, c.exchange_no, p.account_id, c.prompt_hash FROM carried AS c JOIN parties AS p"
+        carried = engine.query(f"{question} ON p.account_no = c.account_no ORDER BY ALL").to_pylist()
     known = {p for p, _, _ in shared_by_hand(rows)}
     by_hand = {
-        (p, r["exchange_no"]) for r in rows for p in r["prompt_passages"] + r["system_prompt_passages"] if p in known
+        (p, r["exchange_no"], r["account_id"], r["prompt_hash"])
+        for r in rows
+        for p in r["prompt_passages"] + r["system_prompt_passages"]
+        if p in known
     }
     assert [tuple(c.values()) for c in carried] == sorted(by_hand)
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_where_nothing_is_shared_nothing_is_found(tmp_path, local):
+    with built(tmp_path, [row(0, "a", [1]), row(1, "a", [1]), row(2, "b", [])], local=local) as engine:
+        assert shared(engine) == []
+        assert engine.scalar("SELECT count(*) FROM carried") == 0
+
+
+def test_what_a_repeat_carries_is_not_counted(tmp_path):
+    rows = [row(0, "a", [1], exchange_id="same"), row(1, "b", [1], exchange_id="same"), row(2, "a", [1])]
+    for local in (False, True):
+        (tmp_path / str(local)).mkdir()
+        with built(tmp_path / str(local), rows, has_duplicates=True, local=local) as engine:
+            assert shared(engine) == []
 
 
 def test_order_of_rows_never_matters(tmp_path):
@@ -57,11 +78,10 @@ def test_order_of_rows_never_matters(tmp_path):
     (tmp_path / "b").mkdir()
     questions = [
         "SELECT * FROM parties ORDER BY account_no",
-        "SELECT * FROM account_days ORDER BY account_no, day",
         "SELECT * FROM shared ORDER BY passage",
         "SELECT exchange_no, account_no FROM traffic ORDER BY exchange_no",
     ]
-    with built(tmp_path, rows) as one, built(tmp_path / "b", mixed) as other:
+    with built(tmp_path, rows) as one, built(tmp_path / "b", mixed, local=True) as other:
         for question in questions:
             assert one.query(question).equals(other.query(question)), question
 
@@ -82,28 +102,6 @@ def test_a_repeated_id_is_kept_once_whatever_the_order(tmp_path):
                 ("same", "b", [2]),
             ]
             assert engine.scalar("SELECT count(*) FROM traffic") == 2
-
-
-def test_account_days_of_halves_add_up_to_the_whole(tmp_path):
-    rows = [r | {"day": r["exchange_no"] % 3} for r in some_rows(2)]
-    total: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
-    question = (
-        "SELECT p.account_id, d.day, d.exchanges, d.output_tokens "
-        "FROM account_days AS d JOIN parties AS p ON p.account_no = d.account_no"
-    )
-    for i, half in enumerate((rows[:150], rows[150:])):
-        (tmp_path / str(i)).mkdir()
-        with built(tmp_path / str(i), half) as engine:
-            for found in engine.query(question).to_pylist():
-                total[found["account_id"], found["day"]][0] += found["exchanges"]
-                total[found["account_id"], found["day"]][1] += found["output_tokens"]
-    (tmp_path / "whole").mkdir()
-    with built(tmp_path / "whole", rows) as engine:
-        whole = {
-            (f["account_id"], f["day"]): [f["exchanges"], f["output_tokens"]]
-            for f in engine.query(question).to_pylist()
-        }
-    assert whole == dict(total)
 
 
 def test_accounts_are_numbered_by_when_they_came(tmp_path):

@@ -22,8 +22,21 @@ _EXIT = (
 
 def commands() -> dict[str, Any]:
     """Every command by name. Typed loosely, since typer brings a click of its own."""
-    group: Any = typer.main.get_command(app)
-    return {name: command for name, command in group.commands.items() if not command.hidden}
+    return _within(typer.main.get_command(app), "")
+
+
+def _within(group: Any, before: str) -> dict[str, Any]:
+    """The commands of a group under their whole names; a group is one itself where it does something by itself."""
+    found = {}
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        inner = getattr(command, "commands", None)
+        if inner is None or command.invoke_without_command:
+            found[before + name] = command
+        if inner is not None:
+            found |= _within(command, f"{before}{name} ")
+    return found
 
 
 def parameters(command: Any) -> list[Any]:
@@ -80,7 +93,8 @@ def part(name: str, command: Any) -> str:
     rows = [(code(spelt(p)), takes(p), default(p), sentence(p.help or "")) for p in parameters(command)]
     shown = table(("", "takes", "default", "what it does"), rows) if rows else ""
     lead = (command.help or "").replace("\b", "").replace("\f", "").strip()
-    return f"## stillwatch {name} {{ #{name} }}\n\n```console\n$ {usage(name, command)}\n```\n\n{lead}\n\n{shown}\n"
+    anchor = name.replace(" ", "-")
+    return f"## stillwatch {name} {{ #{anchor} }}\n\n```console\n$ {usage(name, command)}\n```\n\n{lead}\n\n{shown}\n"
 
 
 def page() -> str:

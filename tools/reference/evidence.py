@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stillwatch.campaigns import RIVALS
 from stillwatch.campaigns.theft import KEYS_CAP, NO_LIFE_BEFORE_BITS, THEFT_PRIOR_BITS
+from stillwatch.campaigns.verdicts import BITS as VERDICT_BITS
 from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
 from stillwatch.evidence.kind import CONCENTRATION, TRAIT_OUTSIDERS, VIEW_CAP, Example, linkage
 from tools.reference.markdown import NONE, bullets, code, sentence, table
@@ -42,6 +43,19 @@ of places and keys or from two (a Bayes factor of Dirichlet-multinomials over da
 {VIEW_CAP:g} bits, keys for {KEYS_CAP:g}; beforehand {-THEFT_PRIOR_BITS:g} bits speak for taking part, and
 {-NO_LIFE_BEFORE_BITS:g} more where the account did not live before the job. ATLAS technique:
 [AML.T0012]({ATLAS}AML.T0012). What else could cause it: a holder who rents a second place to work from.
+
+"""
+
+
+_VERDICTS = f"""\
+## Of analysts
+
+### analyst_verdict
+
+What an analyst said of a campaign of these accounts before, where a scan is told of it (`--verdicts`): confirmed,
+{VERDICT_BITS:.1f} bits for it against every rival; dismissed, or explained by one of them, so many against it, on that
+rival or the strongest, that a hundredth is left of what it was held for then. See
+[Respond](../respond.md#verdicts). What else could cause it: an analyst's mistake.
 
 """
 
@@ -108,4 +122,4 @@ def page() -> str:
     text = f"# Evidence\n\n{_LEAD}\n{table(('kind', 'view', 'claim', 'sees'), rows)}\n{rivals()}"
     for view in sorted(views):
         text += f"## {view.capitalize()} {{ #view-{view} }}\n\n" + "".join(dossier(k) for k in found if k.view == view)
-    return text + _ONE_ACCOUNT
+    return text + _ONE_ACCOUNT + _VERDICTS

@@ -1,4 +1,4 @@
-"""The page of settings, from `stillwatch.settings.Settings`."""
+"""The page of settings, from `stillwatch.settings.Settings` and `stillwatch.serve.settings.ServeSettings`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from types import NoneType
 from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
+from stillwatch.serve.settings import ServeSettings
 from stillwatch.settings import Settings
 from tools.reference.markdown import NONE, code, sentence, table
 
@@ -29,6 +31,10 @@ def type_name(annotation: Any) -> str:
     if get_origin(annotation) is dict:
         return "table"
     arms = [a for a in get_args(annotation) if a is not NoneType]
+    if any(isinstance(a, str) for a in arms):
+        return "str"
+    if get_origin(annotation) is tuple:
+        return "list"
     return " or ".join(type_name(a) for a in arms) if arms else getattr(annotation, "__name__", str(annotation))
 
 
@@ -36,7 +42,9 @@ def bounds(field: FieldInfo) -> str:
     """What values are accepted."""
     limits = {name: getattr(m, name) for m in field.metadata for name in ("ge", "le", "pattern") if hasattr(m, name)}
     if limits.get("pattern"):
-        return f"matches `{limits['pattern']}`"
+        return f"matches `{limits['pattern']}`".replace("|", "\\|")
+    if choices := [a for a in get_args(field.annotation) if isinstance(a, str)]:
+        return ", ".join(code(choice) for choice in choices)
     return f"{limits['ge']:,} to {limits['le']:,}" if "ge" in limits and "le" in limits else NONE
 
 
@@ -46,18 +54,39 @@ def default(field: FieldInfo) -> str:
         return NONE
     if field.default_factory is not None:
         return "by the machine"
+    if isinstance(field.default, tuple):
+        return code(", ".join(field.default))
     return NONE if field.default is None else code(str(field.default))
 
 
-def page() -> str:
-    """Every setting."""
-    prefix = Settings.model_config.get("env_prefix", "")
-    rows = [
+_SERVICE = """\
+## The service { #service }
+
+`stillwatch serve` reads the settings above for its judgements, and these of its own: options of the command, variables
+of the environment, the table `[serve]` of the file, the default. What is wrong is refused at start.
+
+```toml
+# stillwatch.toml
+[serve]
+folder = "/var/lib/stillwatch"
+port = 8480
+```
+"""
+
+
+def rows(settings: type[BaseSettings]) -> str:
+    """Every setting of a class."""
+    prefix = settings.model_config.get("env_prefix", "")
+    made = [
         (
             code(name), code(f"{prefix}{name}".upper()), code(type_name(field.annotation)), default(field),
             bounds(field), sentence(field.description or ""),
         )
-        for name, field in Settings.model_fields.items()
+        for name, field in settings.model_fields.items()
     ]  # fmt: skip
-    head = ("setting", "environment", "type", "default", "accepts", "what it does")
-    return f"# Settings\n\n{_LEAD}\n{table(head, rows)}"
+    return table(("setting", "environment", "type", "default", "accepts", "what it does"), made)
+
+
+def page() -> str:
+    """Every setting."""
+    return f"# Settings\n\n{_LEAD}\n{rows(Settings)}\n{_SERVICE}\n{rows(ServeSettings)}"

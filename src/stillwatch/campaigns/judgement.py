@@ -2,7 +2,8 @@
 
 `P(campaign) = P(one hand) · P(extraction | one hand) · P(unsanctioned | both)`. Each factor is
 `1 / (1 + sum over rivals of 2^-bits)`: the claim's odds against every rival that could explain the same observations
-(Bayes' rule with the claim and its rivals as the hypotheses). It is a product, so no amount of one buys the others.
+(Bayes' rule with the claim and its rivals as the hypotheses). It is a product, so no amount of one buys the others;
+what the product is worth, `calibration` says.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from stillwatch.campaigns.calibration import calibration
 from stillwatch.evidence.kind import Claim, view_bits
 from stillwatch.evidence.weigh import Observation, Weighed
 
@@ -73,6 +75,11 @@ class Judgement:
 
     @property
     def probability(self) -> float:
+        """What their product stands for (`calibration`)."""
+        return calibration().of(self.product)
+
+    @property
+    def product(self) -> float:
         """Their product."""
         product = 1.0
         for factor in self.factors:

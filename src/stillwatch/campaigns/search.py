@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 
 from stillwatch.campaigns.judgement import RIVALS, Judgement, judge
 from stillwatch.engine import Engine
+from stillwatch.evidence.cells import count_cells, count_groups
 from stillwatch.evidence.kind import VIEW_CAP, linkage
+from stillwatch.evidence.links import Holders
 from stillwatch.evidence.weigh import Weighed, clusters, weigh
 from stillwatch.pools import Business, communities, hands, membership, merged, parts, with_their_jobs
 from stillwatch.workloads import Jobs
@@ -21,6 +23,8 @@ from stillwatch.workloads import Jobs
 LIKELY = 0.5
 # Below one in ten a group is cleared; between that and likely it is left open, with what would decide it.
 CLEARED = 0.1
+# A part of a pool that is a campaign as a whole is held for one as well unless its own evidence says one in ten.
+DOUBTED = 0.1
 # How often groups are merged into pools and asked for their members: what a large pool swept up by mistake and left
 # again is asked once more by itself.
 TURNS = 2
@@ -122,19 +126,14 @@ class _Search:
     engine: Engine
     silent: frozenset[str]
     sends: _Sends
+    asked: dict[str, Holders] = field(default_factory=dict)
 
     def weigh(self, accounts: pa.Table, jobs: pa.Table) -> dict[int, Weighed]:
         """Weigh groups, given as (group_no, account_no) and (group_no, job), by their exchanges of these jobs."""
         self.engine.register("group_jobs", jobs)
         self.engine.register("candidates", accounts)
-        self.engine.create(
-            "group_traffic",
-            "SELECT DISTINCT g.group_no, t.* FROM group_jobs AS g JOIN job_traffic AS j ON j.job = g.job "
-            "JOIN account_jobs AS a ON a.job = j.job AND a.account_no = j.account_no "
-            "JOIN candidates AS c ON c.group_no = g.group_no AND c.account_no = j.account_no "
-            "JOIN traffic AS t ON t.exchange_no = j.exchange_no",
-        )
-        return weigh(self.engine, accounts, self.silent)
+        count_groups(self.engine)
+        return weigh(self.engine, accounts, self.silent, self.asked)
 
     def of_jobs(self, jobs: pa.Table) -> list[Candidate]:
         """Groups that share jobs, each tested for one hand."""
@@ -175,20 +174,33 @@ class _Search:
         return [_together(accounts, [found[n] for n in of]) for accounts, of in merged([f.accounts for f in found])]
 
     def judged(self, pools: list[_Part]) -> list[Candidate]:
-        """Each pool divided into the campaigns that it serves; one that does not fall into campaigns throughout is
-        judged as one."""
+        """Each pool divided into the campaigns that it serves.
+
+        Where a part by itself is no campaign, the pool is judged as a whole. If that is one, and nothing speaks clearly
+        against a part, each part is held for what the whole is: what little is seen of a part does not outweigh what
+        its hand does elsewhere.
+        """
         divided = [self.divided(pool) for pool in pools]
         in_turn = iter(self.candidates([part for parts_of in divided for part in parts_of]))
         several = [[next(in_turn) for _ in parts_of] for parts_of in divided]
         falls = [len(s) == 1 or all(c.verdict == "campaign" for c in s) for s in several]
-        whole = self.candidates([pool for pool, well in zip(pools, falls, strict=True) if not well])
-        return [c for s, well in zip(several, falls, strict=True) if well for c in s] + whole
+        wholes = iter(self.candidates([pool for pool, well in zip(pools, falls, strict=True) if not well]))
+        found = [c for s, well in zip(several, falls, strict=True) if well for c in s]
+        for parts_of in (s for s, well in zip(several, falls, strict=True) if not well):
+            whole = next(wholes)
+            if whole.verdict == "campaign" and all(c.judgement.product >= DOUBTED for c in parts_of):
+                found += [replace(part, judgement=whole.judgement) for part in parts_of]
+            else:
+                found.append(whole)
+        return found
 
     def divided(self, pool: _Part) -> list[_Part]:
         """The campaigns that a pool may serve."""
         account, job = self.sends.sent["account_no"].to_numpy(), self.sends.sent["job"].to_numpy()
         theirs = np.isin(account, pool.accounts) & np.isin(job, pool.jobs)
-        several = parts(account[theirs], job[theirs], self.sends.sent["exchanges"].to_numpy()[theirs])
+        runners = np.bincount(job)[job]
+        sent = self.sends.sent["exchanges"].to_numpy()
+        several = parts(account[theirs], job[theirs], sent[theirs], runners[theirs])
         return [_Part(accounts, own, pool.likely, pool.ceiling) for accounts, own in several]
 
     def candidates(self, given: list[_Part]) -> list[Candidate]:
@@ -219,9 +231,11 @@ def find(engine: Engine, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     No pool is held for likelier under one hand than the likeliest of its groups was. Accounts that were singled out,
     merged over groups, are the pool; with all its jobs it is judged again, without the strangers.
 
-    The engine holds `traffic`, `parties`, `account_jobs`, `job_traffic`, `job_intents`, `known_accounts`, `models`.
+    The engine holds `traffic`, `parties`, `account_exits`, `account_jobs`, `job_traffic`, `job_intents`,
+    `known_accounts`, `models`.
     silent: columns without any value, whose kinds of evidence stay silent.
     """
+    count_cells(engine)
     search = _Search(engine, silent, _sends(engine, jobs.sent))
     first = search.of_jobs(jobs.groups)
     controlled, sure = _controlled(first)

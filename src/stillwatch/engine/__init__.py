@@ -1,6 +1,6 @@
 """Run SQL over tables and batches: the one place that knows which engine does it.
 
-An engine holds tables by name. Its SQL is DuckDB's, as far as the allow-list of tests/store/test_sql.py goes: what
+An engine holds tables by name. Its SQL is DuckDB's, as far as the allow-list of tests/engine/test_sql.py goes: what
 stands there means the same on every engine.
 """
 
@@ -23,8 +23,8 @@ class Engine(Protocol):
     # How many ranges of hashes to group by, one at a time, where there are as many groups as traffic has passages.
     ranges: int
 
-    def register(self, name: str, table: pa.Table) -> None:
-        """Hold an Arrow table as the table `name`, in place of one that has the name."""
+    def register(self, name: str, table: pa.Table | pa.RecordBatchReader) -> None:
+        """Hold an Arrow table, or batches as they come, as the table `name`, in place of one that has the name."""
 
     def register_parquet(self, name: str, folder: Path) -> None:
         """Make every Parquet part in `folder` readable as the table `name`."""

@@ -52,8 +52,8 @@ class DuckDB:
         """Make every Parquet part in `folder` readable as the view `name`."""
         self._run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{folder}/*.parquet')")
 
-    def register(self, name: str, table: pa.Table) -> None:
-        """Store an Arrow table as the table `name`."""
+    def register(self, name: str, table: pa.Table | pa.RecordBatchReader) -> None:
+        """Store an Arrow table, or batches as they come, as the table `name`."""
         self._con.register("_incoming", table)
         try:
             self._run(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM _incoming")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -148,8 +148,8 @@ class Spark:
                 self.session.catalog.dropTempView(name)
             self._remove(self._folder)
 
-    def register(self, name: str, table: pa.Table) -> None:
-        """Hold an Arrow table as the table `name` on the driver."""
+    def register(self, name: str, table: pa.Table | pa.RecordBatchReader) -> None:
+        """Hold an Arrow table, or batches as they come, as the table `name` on the driver."""
         self.drop(name)
         self._driver.register(name, table)
         self._hold(name)
@@ -172,7 +172,11 @@ class Spark:
             self._hold(name)
             return
         with told("Spark"):
-            self._bind(name, _Stored(self._frame(sql), None))
+            frame = self._frame(sql)
+            # What a view reads stays on disk until the engine is closed: the table's name may come to mean another one.
+            for table in dialect.tables(sql):
+                self._there[table] = replace(self._there[table], folder=None)
+            self._bind(name, _Stored(frame, None))
 
     def create(self, name: str, sql: str) -> None:
         """Hold the result of a query as the table `name`: on the driver where it is small, else in Spark."""

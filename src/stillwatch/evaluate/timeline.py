@@ -169,7 +169,7 @@ def _scans(world: Path, days: list[int], settings: Settings, progress: Progress)
     with tempfile.TemporaryDirectory(prefix="stillwatch-timeline.", dir=settings.work_dir) as scratch:
         later, then, out = (Path(scratch) / name for name in ("later", "then", "out"))
         then.mkdir()
-        _by_day(world, later, progress)
+        by_day(world, later, progress)
         for number, day in enumerate(days, 1):
             for part in [p for p in later.iterdir() if int(p.name) <= day]:
                 part.rename(then / part.name)
@@ -183,7 +183,7 @@ def _said(progress: Progress, label: str, _stage: str, done: int, total: int | N
     progress(label, done, total)
 
 
-def _by_day(world: Path, folder: Path, progress: Progress) -> None:
+def by_day(world: Path, folder: Path, progress: Progress) -> None:
     """The world's traffic in one folder a day, named by the day's number since 1970."""
     rejects = sources.Rejects(None)
     inputs = sources.discover((str(world),), rejects=rejects)

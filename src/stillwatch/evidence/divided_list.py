@@ -36,14 +36,18 @@ KIND = Conduct(
     needs=("prompt",),
     statement="{repeated} of {prompts} different payloads were sent by more than one of the accounts",
     sql="""
-    SELECT group_no, count(*) AS prompts, CAST(sum(CASE WHEN accounts > 1 THEN 1 ELSE 0 END) AS BIGINT) AS repeated
+    SELECT c.group_no, c.own_prompts + coalesce(p.prompts, 0) AS prompts, coalesce(p.repeated, 0) AS repeated
     FROM (
-      SELECT group_no, prompt_hash, count(DISTINCT account_no) AS accounts
-      FROM group_traffic
-      WHERE prompt_hash IS NOT NULL
-      GROUP BY group_no, prompt_hash
-    )
-    GROUP BY group_no
+      SELECT group_no, CAST(sum(own_prompts) AS BIGINT) AS own_prompts FROM group_cells WHERE prompts > 0
+      GROUP BY group_no
+    ) AS c
+    LEFT JOIN (
+      SELECT group_no, count(*) AS prompts, CAST(sum(CASE WHEN accounts > 1 THEN 1 ELSE 0 END) AS BIGINT) AS repeated
+      FROM (
+        SELECT group_no, value, count(DISTINCT account_no) AS accounts FROM group_prompts GROUP BY group_no, value
+      )
+      GROUP BY group_no
+    ) AS p ON p.group_no = c.group_no
     """,
     weigh=weigh,
     examples=(

@@ -27,9 +27,18 @@ KIND = Conduct(
     needs=("end_user_id",),
     statement="{passed_on} of {exchanges} exchanges name an end user, {end_users} different ones",
     sql="""
-    SELECT group_no, count(*) AS exchanges, count(end_user_id) AS passed_on, count(DISTINCT end_user_id) AS end_users
-    FROM group_traffic
-    GROUP BY group_no
+    SELECT c.group_no, c.exchanges, c.passed_on, c.own_end_users + coalesce(u.end_users, 0) AS end_users
+    FROM (
+      SELECT group_no, CAST(sum(exchanges) AS BIGINT) AS exchanges, CAST(sum(passed_on) AS BIGINT) AS passed_on,
+        CAST(sum(own_end_users) AS BIGINT) AS own_end_users
+      FROM group_cells
+      GROUP BY group_no
+    ) AS c
+    LEFT JOIN (
+      SELECT group_no, count(*) AS end_users
+      FROM (SELECT DISTINCT group_no, value FROM group_end_users)
+      GROUP BY group_no
+    ) AS u ON u.group_no = c.group_no
     """,
     weigh=weigh,
     examples=(

@@ -28,7 +28,7 @@ KIND = Conduct(
     statement="the job is {job} of the accounts' {everything} exchanges",
     sql="""
     SELECT g.group_no, g.job, s.everything
-    FROM (SELECT group_no, count(*) AS job FROM group_traffic GROUP BY group_no) AS g
+    FROM (SELECT group_no, CAST(sum(exchanges) AS BIGINT) AS job FROM group_cells GROUP BY group_no) AS g
     JOIN (
       SELECT c.group_no, CAST(sum(p.exchanges) AS BIGINT) AS everything
       FROM candidates AS c

@@ -28,10 +28,9 @@ KIND = Conduct(
     needs=("messages",),
     statement="{single} of {exchanges} exchanges are the first of their conversation",
     sql="""
-    SELECT group_no, count(messages) AS exchanges,
-      CAST(sum(CASE WHEN messages <= 2 THEN 1 ELSE 0 END) AS BIGINT) AS single
-    FROM group_traffic
-    WHERE messages IS NOT NULL
+    SELECT group_no, CAST(sum(messages) AS BIGINT) AS exchanges, CAST(sum(single) AS BIGINT) AS single
+    FROM group_cells
+    WHERE messages > 0
     GROUP BY group_no
     """,
     weigh=weigh,

@@ -27,9 +27,15 @@ KIND = Conduct(
     needs=("prompt",),
     statement="{prompts} of {exchanges} prompts were different",
     sql="""
-    SELECT group_no, count(prompt_hash) AS exchanges, count(DISTINCT prompt_hash) AS prompts
-    FROM group_traffic
-    GROUP BY group_no
+    SELECT c.group_no, c.exchanges, c.own_prompts + coalesce(p.prompts, 0) AS prompts
+    FROM (
+      SELECT group_no, CAST(sum(prompts) AS BIGINT) AS exchanges, CAST(sum(own_prompts) AS BIGINT) AS own_prompts
+      FROM group_cells
+      GROUP BY group_no
+    ) AS c
+    LEFT JOIN (
+      SELECT group_no, count(*) AS prompts FROM (SELECT DISTINCT group_no, value FROM group_prompts) GROUP BY group_no
+    ) AS p ON p.group_no = c.group_no
     """,
     weigh=weigh,
     examples=(

@@ -41,8 +41,7 @@ KIND = Conduct(
     FROM (
       SELECT c.group_no, t.network, t.ip
       FROM candidates AS c
-      JOIN traffic AS t ON t.account_no = c.account_no
-      WHERE t.ip IS NOT NULL
+      JOIN account_exits AS t ON t.account_no = c.account_no
       GROUP BY c.group_no, t.network, t.ip
       HAVING count(DISTINCT t.account_no) > 1
     )

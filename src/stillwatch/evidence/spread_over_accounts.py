@@ -10,16 +10,16 @@ def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """An application needs one account; the same job over many that hide a common owner is how limits are evaded.
 
     One bit for every doubling of the accounts, three at most (8 accounts); three against where one organisation is
-    declared by most of them. Nothing is hidden, and nothing said, where two in three show one common origin: one card,
-    device, telephone, mail address, or place from which half of their traffic comes. Accounts count as the inverse of
-    Simpson's index of who sends how much, so that a job which one account runs and others touch is not spread.
+    declared by most of them. The more of them show one common origin (one card, device, telephone, mail address, or
+    place from which half of their traffic comes), the less is hidden, and nothing where two in three do. Accounts count
+    as the inverse of Simpson's index of who sends how much, so that a job which one account runs and others touch is
+    not spread.
     """
     if counts["owned"] >= 0.5 * counts["accounts"]:
         return {"application": -3.0}
-    if 3 * counts["one_origin"] >= 2 * counts["accounts"]:
-        return {"application": 0.0}
+    hidden = max(0.0, 1.0 - 1.5 * counts["one_origin"] / max(1, counts["accounts"]))
     effective = counts["exchanges"] ** 2 / max(1, counts["squares"])
-    return {"application": min(3.0, math.log2(max(1.0, effective)))}
+    return {"application": hidden * min(3.0, math.log2(max(1.0, effective)))}
 
 
 KIND = Conduct(
@@ -40,10 +40,9 @@ KIND = Conduct(
       SELECT group_no, count(*) AS accounts, CAST(sum(sent) AS BIGINT) AS exchanges,
         CAST(sum(sent * sent) AS BIGINT) AS squares
       FROM (
-        SELECT t.group_no, t.account_no, count(*) AS sent
-        FROM group_traffic AS t
-        JOIN candidates AS c ON c.group_no = t.group_no AND c.account_no = t.account_no
-        GROUP BY t.group_no, t.account_no
+        SELECT group_no, account_no, CAST(sum(exchanges) AS BIGINT) AS sent
+        FROM group_cells
+        GROUP BY group_no, account_no
       ) AS a
       GROUP BY group_no
     ) AS g
@@ -67,11 +66,10 @@ KIND = Conduct(
         SELECT account_no, 'mail' AS what, email_hash AS value FROM known_accounts
         UNION ALL
         SELECT t.account_no, 'place' AS what, t.block AS value
-        FROM traffic AS t
+        FROM account_exits AS t
         JOIN parties AS p ON p.account_no = t.account_no
-        WHERE t.block IS NOT NULL
         GROUP BY t.account_no, t.block
-        HAVING 2 * count(*) >= max(p.exchanges)
+        HAVING 2 * CAST(sum(t.exchanges) AS BIGINT) >= max(p.exchanges)
       ) AS w ON w.account_no = c.account_no
       WHERE w.value IS NOT NULL
       GROUP BY c.group_no, w.what, w.value

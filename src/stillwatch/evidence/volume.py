@@ -31,7 +31,7 @@ KIND = Conduct(
     needs=("time",),
     statement="{exchanges} exchanges carry the job",
     sql="""
-    SELECT group_no, count(*) AS exchanges FROM group_traffic GROUP BY group_no
+    SELECT group_no, CAST(sum(exchanges) AS BIGINT) AS exchanges FROM group_cells GROUP BY group_no
     """,
     weigh=weigh,
     examples=(

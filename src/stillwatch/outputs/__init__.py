@@ -17,6 +17,7 @@ from stillwatch.enrich import Gear
 from stillwatch.findings import Findings
 from stillwatch.outputs.assembled import Assembled
 from stillwatch.outputs.document import document
+from stillwatch.outputs.links import write_links
 from stillwatch.report import render_report
 from stillwatch.settings import Settings
 from stillwatch.sources import Inputs, Rejects
@@ -128,6 +129,7 @@ def _exchanges(engine: Engine, found: Assembled, folder: Path) -> None:
         partitioning=partitioning,
         max_partitions=100_000,
         basename_template="part-{i}.parquet",
+        preserve_order=True,
     )
 
 
@@ -197,6 +199,7 @@ def _tables(engine: Engine, found: Assembled, findings: Findings, folder: Path) 
                 "victims": c.victims,
                 "exchanges": c.exchanges,
                 "output_tokens": c.output_tokens,
+                "expected_loss": c.expected_loss,
                 "first": c.first,
                 "last": c.last,
             }
@@ -220,6 +223,7 @@ def write_results(
     """Write every output into `folder` and return the findings document."""
     findings = document(engine, found, settings=settings, gear=gear, inputs=inputs, rejects=rejects, absent=absent)
     _tables(engine, found, findings, folder)
+    write_links(engine, gear, folder, settings.k)
     (folder / "report.html").write_text(render_report(findings), "utf-8")
     (folder / "findings.json").write_text(
         json.dumps(findings.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", "utf-8"

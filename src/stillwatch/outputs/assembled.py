@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from stillwatch.campaigns import Candidate, Member, members
-from stillwatch.campaigns.roles import take_traffic
+from stillwatch.campaigns.roles import take_all_they_send, take_traffic, without_other_business
 from stillwatch.engine import Engine
 from stillwatch.workloads import Jobs
 from stillwatch.workloads.intents import title
 from stillwatch.workloads.text import SharedText
+
+# What accounts that do nothing but the campaign send in wordings that no other account has.
+OWN_WORDINGS = "Requests in single accounts' own wordings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,16 @@ class Assembled:
     account_ids: dict[int, str]
 
 
-def _sizes(engine: Engine, candidates: list[Candidate]) -> list[int]:
-    """Exchanges that carry each candidate's jobs, sent by accounts that run them."""
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """Exchanges that carry a candidate's jobs, sent by accounts that run them; tokens they collected; the accounts."""
+
+    exchanges: int = 0
+    output_tokens: int = 0
+    accounts: int = 0
+
+
+def _sizes(engine: Engine, candidates: list[Candidate]) -> list[_Size]:
     rows = [(n, job) for n, c in enumerate(candidates) for job in c.jobs]
     engine.register(
         "candidate_jobs",
@@ -59,12 +70,14 @@ def _sizes(engine: Engine, candidates: list[Candidate]) -> list[int]:
         ),
     )
     counted = engine.query(
-        "SELECT c.candidate, count(DISTINCT j.exchange_no) AS exchanges FROM candidate_jobs AS c "
-        "JOIN job_traffic AS j ON j.job = c.job "
-        "JOIN account_jobs AS a ON a.job = j.job AND a.account_no = j.account_no GROUP BY c.candidate"
-    ).to_pydict()
-    sizes = dict(zip(counted["candidate"], counted["exchanges"], strict=True))
-    return [sizes.get(n, 0) for n in range(len(candidates))]
+        "SELECT s.candidate, count(*) AS exchanges, CAST(sum(coalesce(t.output_tokens, 0)) AS BIGINT) AS output_tokens,"
+        " count(DISTINCT t.account_no) AS accounts FROM ("
+        "  SELECT DISTINCT c.candidate, j.exchange_no FROM candidate_jobs AS c JOIN job_traffic AS j ON j.job = c.job"
+        "  JOIN account_jobs AS a ON a.job = j.job AND a.account_no = j.account_no"
+        ") AS s JOIN traffic AS t ON t.exchange_no = s.exchange_no GROUP BY s.candidate"
+    ).to_pylist()
+    sizes = {row.pop("candidate"): _Size(**row) for row in counted}
+    return [sizes.get(n, _Size()) for n in range(len(candidates))]
 
 
 def _workloads(
@@ -100,14 +113,21 @@ def assemble(
     texts: list[SharedText],
     asked: dict[int, list[str]],
     duplicates: int,
+    loss: str,
 ) -> Assembled:
-    """Order the candidates (campaigns by expected exchanges taken, then the rest by size), and find their members."""
+    """Order the candidates (campaigns by expected loss, then the rest by size), and find their members.
+
+    loss: what is at stake, output_tokens, exchanges or accounts.
+    """
     sizes = _sizes(engine, candidates)
     order = sorted(
         range(len(candidates)),
         key=lambda n: (
             candidates[n].verdict != "campaign",
-            -candidates[n].judgement.probability * sizes[n] if candidates[n].verdict == "campaign" else -sizes[n],
+            -candidates[n].judgement.probability * getattr(sizes[n], loss)
+            if candidates[n].verdict == "campaign"
+            else -sizes[n].exchanges,
+            -sizes[n].exchanges,
             tuple(candidates[n].weighed.members[:1]),
         ),
     )
@@ -126,7 +146,7 @@ def assemble(
         )
         workloads += own
         campaign_id = f"C-{len(named) + 1}" if candidates[n].verdict == "campaign" else None
-        named.append(NamedGroup(candidates[n], campaign_id, f"P-{len(named) + 1}", sizes[n], tuple(own)))
+        named.append(NamedGroup(candidates[n], campaign_id, f"P-{len(named) + 1}", sizes[n].exchanges, tuple(own)))
     campaigns = [g for g in named if g.campaign_id]
     # A job may serve two campaigns; each has a workload of its own for it.
     numbers = {w.id: n for n, w in enumerate(workloads)}
@@ -136,8 +156,14 @@ def assemble(
         [{j: numbers[w.id] for w in g.workloads for j in w.jobs} for g in campaigns],
     )
     found = members(engine)
+    alone = without_other_business(engine, found)
+    theirs = {
+        n: NamedWorkload(f"W-{len(workloads) + i}", OWN_WORDINGS, (), (), ()) for i, n in enumerate(sorted(alone), 1)
+    }
+    found = take_all_they_send(engine, found, alone, {n: len(workloads) + i for i, n in enumerate(theirs)})
+    workloads += theirs.values()
     campaigns = [
-        NamedGroup(g.candidate, g.campaign_id, g.pool_id, g.exchanges, g.workloads, tuple(found.get(n, [])))
+        replace(g, workloads=(*g.workloads, *([theirs[n]] if n in theirs else [])), members=tuple(found.get(n, [])))
         for n, g in enumerate(campaigns)
     ]
     ids = engine.query("SELECT account_no, account_id FROM parties").to_pydict()
@@ -148,3 +174,16 @@ def assemble(
         duplicates,
         dict(zip(ids["account_no"], ids["account_id"], strict=True)),
     )
+
+
+def renamed(found: Assembled, campaigns: list[int], pools: list[int], workloads: list[int]) -> Assembled:
+    """The same under other numbers, each in the order of groups (campaigns first) and of their workloads."""
+    pool, workload = iter(pools), iter(workloads)
+    made = []
+    for n, group in enumerate([*found.campaigns, *found.others]):
+        own = tuple(replace(w, id=f"W-{next(workload)}") for w in group.workloads)
+        name = f"C-{campaigns[n]}" if n < len(campaigns) else None
+        made.append(replace(group, campaign_id=name, pool_id=f"P-{next(pool)}", workloads=own))
+    size = len(found.campaigns)
+    every = [w for group in made for w in group.workloads]
+    return replace(found, campaigns=made[:size], others=made[size:], workloads=every)

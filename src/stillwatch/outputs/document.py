@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pyarrow as pa
+
 from stillwatch import __version__
+from stillwatch.campaigns.calibration import calibration
 from stillwatch.engine import Engine
 from stillwatch.enrich import Gear
 from stillwatch.evidence import Link
@@ -28,6 +31,7 @@ from stillwatch.outputs.members import linked_by, member_part
 from stillwatch.outputs.moments import day_text, moment
 from stillwatch.settings import Settings
 from stillwatch.sources import Inputs, Rejects
+from stillwatch.workloads.text import SharedText
 
 # What the page and a reader can take in; memberships.parquet has every account.
 MEMBERS_LISTED = 5_000
@@ -41,7 +45,30 @@ TARGETS_LISTED = 60
 SAID_NOWHERE = {"work_dir", "sketch_key_file", *(n for n in Settings.model_fields if n.startswith("spark_"))}
 
 
-def _workload(engine: Engine, campaign_no: int, number: int, workload: NamedWorkload) -> Workload:
+# Of each campaign and passage that is listed: accounts, exchanges, and accounts outside.
+Carried = dict[tuple[int, int], tuple[int, int, int]]
+
+
+def _carried(engine: Engine, found: Assembled) -> Carried:
+    """Who carries the passages that are listed."""
+    listed = {
+        (number, text.passage)
+        for number, group in enumerate(found.campaigns)
+        for workload in group.workloads[:WORKLOADS_LISTED]
+        for text in workload.texts[:PASSAGES_LISTED]
+    }
+    columns = {"campaign_no": [n for n, _ in sorted(listed)], "passage": [p for _, p in sorted(listed)]}
+    engine.register("listed", pa.table(columns, schema=pa.schema([(name, pa.int64()) for name in columns])))
+    rows = engine.query(
+        "SELECT l.campaign_no, l.passage, count(DISTINCT c.account_no) AS accounts, count(*) AS exchanges, "
+        "count(DISTINCT CASE WHEN m.account_no IS NULL THEN c.account_no END) AS outside "
+        "FROM listed AS l JOIN carried AS c ON c.passage = l.passage LEFT JOIN campaign_members AS m "
+        "ON m.account_no = c.account_no AND m.campaign_no = l.campaign_no GROUP BY l.campaign_no, l.passage"
+    ).to_pylist()
+    return {(r["campaign_no"], r["passage"]): (r["accounts"], r["exchanges"], r["outside"]) for r in rows}
+
+
+def _workload(engine: Engine, campaign_no: int, number: int, workload: NamedWorkload, carried: Carried) -> Workload:
     where = f"FROM campaign_traffic WHERE campaign_no = {campaign_no} AND workload_no = {number}"
     totals = engine.query(
         "SELECT count(*) AS exchanges, count(DISTINCT account_no) AS accounts, count(DISTINCT prompt_hash) AS prompts "
@@ -59,23 +86,14 @@ def _workload(engine: Engine, campaign_no: int, number: int, workload: NamedWork
         accounts=totals["accounts"],
         exchanges=totals["exchanges"],
         distinct_prompts=totals["prompts"],
-        passages=[_passage(engine, campaign_no, t.passage, t.text) for t in workload.texts[:PASSAGES_LISTED]],
+        passages=[_passage(carried[campaign_no, t.passage], t) for t in workload.texts[:PASSAGES_LISTED]],
     )
 
 
-def _passage(engine: Engine, campaign_no: int, passage: int, text: str) -> Passage:
-    row = engine.query(
-        "SELECT count(DISTINCT c.account_no) AS accounts, count(DISTINCT c.exchange_no) AS exchanges, "
-        "count(DISTINCT CASE WHEN m.account_no IS NULL THEN c.account_no END) AS outside "
-        "FROM carried AS c LEFT JOIN campaign_members AS m ON m.account_no = c.account_no "
-        f"AND m.campaign_no = {campaign_no} WHERE c.passage = {passage}"
-    ).to_pylist()[0]
+def _passage(carried: tuple[int, int, int], text: SharedText) -> Passage:
+    accounts, exchanges, outside = carried
     return Passage(
-        id=f"{passage:016x}",
-        text=text,
-        accounts=row["accounts"],
-        exchanges=row["exchanges"],
-        accounts_outside=row["outside"],
+        id=f"{text.passage:016x}", text=text.text, accounts=accounts, exchanges=exchanges, accounts_outside=outside
     )
 
 
@@ -159,7 +177,16 @@ def _summary(group: NamedGroup, workloads: list[Workload], accounts: int, total:
     )
 
 
-def _campaign(engine: Engine, number: int, group: NamedGroup, found: Assembled, ordinary: list[list[int]]) -> Campaign:
+def _campaign(
+    engine: Engine,
+    number: int,
+    group: NamedGroup,
+    found: Assembled,
+    *,
+    ordinary: list[list[int]],
+    carried: Carried,
+    loss: str,
+) -> Campaign:
     subject = group.campaign_id or ""
     where = f"campaign_traffic WHERE campaign_no = {number}"
     total = engine.query(
@@ -173,10 +200,11 @@ def _campaign(engine: Engine, number: int, group: NamedGroup, found: Assembled, 
     targets = models["model"].to_pylist()
     numbers = {w.id: n for n, w in enumerate(found.workloads)}
     factors = [factor_part(f, subject) for f in group.candidate.judgement.factors]
-    workloads = [_workload(engine, number, numbers[w.id], w) for w in group.workloads[:WORKLOADS_LISTED]]
+    workloads = [_workload(engine, number, numbers[w.id], w, carried) for w in group.workloads[:WORKLOADS_LISTED]]
     workloads = [w for w in workloads if w.exchanges]
     accounts = sum(m.role == "member" for m in group.members)
     weighed = group.candidate.weighed
+    stake = {"output_tokens": total["tokens"], "exchanges": total["exchanges"], "accounts": accounts}[loss]
     links = {o.kind.name: o.counts["hit"] for o in weighed.observations if isinstance(o.kind, Link) and o.bits > 0}
     return Campaign(
         id=subject,
@@ -187,6 +215,8 @@ def _campaign(engine: Engine, number: int, group: NamedGroup, found: Assembled, 
         victims=len(group.members) - accounts,
         exchanges=total["exchanges"],
         output_tokens=total["tokens"],
+        at_stake=stake,
+        expected_loss=round(stake * group.candidate.judgement.probability, 3),
         first=moment(total["first"]),
         last=moment(total["last"]),
         targets=targets,
@@ -262,7 +292,13 @@ def document(
         "max(time_us) AS last FROM traffic"
     ).to_pylist()[0]
     ordinary = _hours(engine, "traffic")
-    campaigns = [_campaign(engine, n, g, found, ordinary) for n, g in enumerate(found.campaigns)]
+    carried = _carried(engine, found)
+    campaigns = [
+        _campaign(engine, n, g, found, ordinary=ordinary, carried=carried, loss=settings.loss)
+        for n, g in enumerate(found.campaigns)
+    ]
+    # Where no exchange tells its tokens, all losses are nought, and exchanges decide.
+    campaigns.sort(key=lambda c: (-c.expected_loss, -c.probability * c.exchanges))
     cleared = [cleared_part(g) for g in found.others]
     cleared.sort(key=lambda c: (c.verdict == "cleared", -c.exchanges, int(re.sub(r"\D", "", c.id))))
     has_accounts = inputs.accounts is not None
@@ -294,7 +330,7 @@ def document(
         traffic=traffic,
         campaigns=campaigns,
         cleared=cleared[:CLEARED_LISTED],
-        settings=settings.model_dump(mode="json", exclude=SAID_NOWHERE),
+        settings=settings.model_dump(mode="json", exclude=SAID_NOWHERE) | {"calibration_slope": calibration().slope},
         sketch_key="published" if gear.published else "secret",
         notes=[*_notes(absent, has_accounts), *rejects.warnings],
     )

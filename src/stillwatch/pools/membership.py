@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,37 +42,75 @@ JOINED_BITS = 1.0
 FOR_A_PERSON = 0.49
 
 
-def _told_by(group: Weighed) -> list[Observation]:
-    """The links and traits that tell members apart: of each view the one with the most bits, where positive.
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Whom a view joins to the hand.
 
-    Kinds of one view depend on each other (an address lies in its block), so only one of them may speak. Content has a
-    term of its own in `membership`.
+    flags: for each member 1 (joined), 0, or -1 without data. outsiders: who else would be joined, of so many with data.
     """
-    best: dict[str, Observation] = {}
-    for seen in group.observations:
-        if isinstance(seen.kind, Link | Trait) and seen.bits > 0:
-            held = best.get(seen.kind.view)
-            if held is None or (seen.bits, seen.kind.name) > (held.bits, held.kind.name):
-                best[seen.kind.view] = seen
-    return [best[view] for view in sorted(best)]
+
+    flags: npt.NDArray[np.int8]
+    outsiders: Integers
+    of: int
+
+    @property
+    def rate(self) -> float:
+        """The rate at which outsiders would be joined (Jeffreys' estimate)."""
+        return (len(self.outsiders) + 0.5) / (self.of + 1.0)
+
+    def either(self, other: _Told) -> _Told:
+        """Joined by one or the other."""
+        return _Told(
+            np.maximum(self.flags, other.flags), np.union1d(self.outsiders, other.outsiders), max(self.of, other.of)
+        )
+
+    def tells(self, r: Floats) -> float:
+        """Bits, on the mean, by which it tells an account that the hand runs from an outsider (Kullback and Leibler
+        1951), if the hand runs each member with probability r."""
+        known = (self.flags >= 0) & (r >= LIKELY_HOLDER)
+        share = ((self.flags[known] == 1).sum() + 1.0) / (known.sum() + 2.0)
+        if share <= self.rate:
+            return 0.0
+        return float(share * np.log2(share / self.rate) + (1 - share) * np.log2((1 - share) / (1 - self.rate)))
 
 
-def _told_of(group: Weighed, start: Floats, owner: Integers) -> list[Observation]:
-    """As `_told_by`, where members are known: of each view the link that joins them most, against outsiders, if at all.
+def _views(group: Weighed) -> list[list[Observation]]:
+    """The links of each view, those with the most bits first."""
+    views: dict[str, list[Observation]] = defaultdict(list)
+    for seen in sorted(group.observations, key=lambda o: (-o.bits, o.kind.name)):
+        if isinstance(seen.kind, Link):
+            views[seen.kind.view].append(seen)
+    return [views[view] for view in sorted(views)]
 
-    What the group as a whole shows is no guide then, since most of it may be strangers.
+
+def _told(group: Weighed, r: Floats, owner: Integers, *, sure: bool) -> list[_Told]:
+    """Whom the group's views join to the hand, if the hand runs each member with probability r.
+
+    Kinds of one view depend on each other (an address lies in its block), so a view speaks once: an account is joined
+    by it where one of its kinds joins it, and a kind that would mostly add outsiders is left out. Where members are
+    known (sure) a kind must join them; else the group as a whole must show it, which is no guide where most of it may
+    be strangers. Content has a term of its own in `membership`.
     """
-    best: dict[str, tuple[float, Observation]] = {}
-    for seen in group.observations:
-        if not isinstance(seen.kind, Link):
-            continue
-        flags, rate, _ = _joined(group, seen.kind.name, start, owner)
-        known = flags[start >= LIKELY_HOLDER]
-        bits = float(np.log2(((known == 1).sum() + 1.0) / ((known >= 0).sum() + 2.0) / rate))
-        held = best.get(seen.kind.view)
-        if bits > JOINED_BITS and (held is None or (bits, seen.kind.name) > (held[0], held[1].kind.name)):
-            best[seen.kind.view] = (bits, seen)
-    return [best[view][1] for view in sorted(best)]
+    found = []
+    for kinds in _views(group):
+        best: _Told | None = None
+        for seen in kinds:
+            joined, _ = _joined(group, seen.kind.name, r, owner)
+            known = joined.flags[(r >= LIKELY_HOLDER) & (joined.flags >= 0)]
+            share = ((known == 1).sum() + 1.0) / (len(known) + 2.0)
+            if not (np.log2(share / joined.rate) > JOINED_BITS if sure else seen.bits > 0):
+                continue
+            both = joined if best is None else best.either(joined)
+            if best is None or both.tells(r) > best.tells(r):
+                best = both
+        if best is not None:
+            found.append(best)
+    if not sure:
+        for seen in group.observations:
+            if isinstance(seen.kind, Trait) and seen.bits > 0:
+                outsiders = np.arange(seen.counts["outsiders_hit"])
+                found.append(_Told(group.hits[seen.kind.name], outsiders, seen.counts["outsiders"]))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +170,23 @@ class Business:
         return np.asarray((self._by_member(one * private) >= LEAST_PRIVATE) & main)
 
 
-def _joined(group: Weighed, kind: str, r: Floats, owner: Integers) -> tuple[npt.NDArray[np.int8], float, Edges]:
-    """Whom a link joins to the hand, if the hand runs each member with probability r.
+def _joined(group: Weighed, kind: str, r: Floats, owner: Integers) -> tuple[_Told, Edges]:
+    """Whom a link joins to the hand, if the hand runs each member with probability r; and the edges that join (members'
+    rows and values).
 
-    Gives for each member 1 (joined), 0, or -1 without data; the rate at which outsiders would be joined; and the edges
-    that join (members' rows and values). A value joins an account to the hand where the hand's other accounts hold it
-    `JOINING_LIFT` times as often as all others do; the account itself is left out on both sides, so that members and
-    outsiders are held to one standard. Accounts of one declared owner do not speak for each other: what an
-    organisation openly shares joins it to nobody.
+    A value joins an account to the hand where the hand's other accounts hold it `JOINING_LIFT` times as often as all
+    others do; the account itself is left out on both sides, so that members and outsiders are held to one standard.
+    Accounts of one declared owner do not speak for each other: what an organisation openly shares joins it to nobody.
     """
     held = group.held[kind]
     row = np.minimum(np.searchsorted(group.members, held.account), len(group.members) - 1)
     inside = group.members[row] == held.account
     weight = np.where(inside & (r[row] >= LIKELY_HOLDER), r[row], 0.0)
     owners = np.where(inside, owner[row], -1 - held.account)
-    pairs, which = np.unique(np.stack([held.value, owners]), axis=1, return_inverse=True)
-    same = np.bincount(which.ravel(), weights=weight, minlength=pairs.shape[1])[which.ravel()]
+    # A pair of value and owner as one number: sorting pairs as such took a third of the search.
+    low = int(owners.min(initial=0))
+    which = np.unique(held.value * (int(owners.max(initial=0)) - low + 1) + owners - low, return_inverse=True)[1]
+    same = np.bincount(which, weights=weight)[which] if len(which) else weight
     size = int(held.value.max(initial=-1)) + 1
     hand = np.bincount(held.value, weights=weight, minlength=size)[held.value] - same
     others = np.bincount(held.value, weights=1 - weight, minlength=size)[held.value] - (1 - weight)
@@ -159,9 +199,9 @@ def _joined(group: Weighed, kind: str, r: Floats, owner: Integers) -> tuple[npt.
     joins = (hand > 0) & (lift >= JOINING_LIFT)
     flags = np.where(data, 0, -1).astype(np.int8)
     flags[row[joins & inside]] = 1
-    rate = (len(np.unique(held.account[joins & ~inside])) + 0.5) / (held.known - int(data.sum()) + 1.0)
+    told = _Told(flags, np.unique(held.account[joins & ~inside]), held.known - int(data.sum()))
     kept = joins & inside
-    return flags, rate, (row[kept], held.value[kept])
+    return told, (row[kept], held.value[kept])
 
 
 def hands(group: Weighed) -> list[Integers]:
@@ -173,7 +213,7 @@ def hands(group: Weighed) -> list[Integers]:
     rows, values, start = [], [], 0
     for seen in group.observations:
         if isinstance(seen.kind, Link) and seen.bits > 0:
-            _, _, (row, value) = _joined(group, seen.kind.name, everyone, np.arange(len(group.members)))
+            _, (row, value) = _joined(group, seen.kind.name, everyone, np.arange(len(group.members)))
             # Values of different kinds must not meet: each kind's are numbered on from the last one's.
             rows.append(row)
             values.append(value + start)
@@ -207,20 +247,12 @@ def membership(group: Weighed, business: Business) -> Floats:
     Shape: aligned with members.
     """
     r = _start(group, business.known)
-    told = _told_of(group, r, business.owner) if business.known.any() else _told_by(group)
-    if not told:
-        return np.ones(len(group.members))
-    for _ in range(ROUNDS):
-        flags, rates = [], []
-        for seen in told:
-            if isinstance(seen.kind, Link):
-                flag, rate, _ = _joined(group, seen.kind.name, r, business.owner)
-            else:
-                flag, rate = group.hits[seen.kind.name], group.rates[seen.kind.name]
-            flags.append(flag)
-            rates.append(rate)
+    for turn in range(ROUNDS):
+        told = _told(group, r, business.owner, sure=bool(business.known.any()))
+        if not told:
+            return np.ones(len(group.members)) if not turn else r
         before = r
-        r, linked = _mixture(np.stack(flags), np.array(rates), business, r)
+        r, linked = _mixture(np.stack([t.flags for t in told]), np.array([t.rate for t in told]), business, r)
         by_links = linked >= JOINED_BITS * np.log(2)
         held = ~(by_links | business.runs_their_own(by_links)) | business.contracted
         r = np.where(held, np.minimum(r, FOR_A_PERSON), r)

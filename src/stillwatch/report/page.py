@@ -66,6 +66,8 @@ def render_report(findings: Findings) -> str:
     )
     names = {
         "plural": wording.plural,
+        "expected_loss": wording.expected_loss,
+        "loss_unit": wording.loss_unit(findings),
         "share": wording.share,
         "span": wording.span,
         "lasting": wording.lasting,

@@ -16,7 +16,9 @@ from stillwatch.findings import Campaign, Evidence, Findings
 from stillwatch.report.wording import (
     FACTORS,
     count,
+    expected_loss,
     likelier,
+    loss_unit,
     one_line,
     percent,
     plain_name,
@@ -63,6 +65,7 @@ def print_findings(findings: Findings, console: Console, truth: Truth | None = N
     console.print(Text("\n".join(visible(s) for s in findings.headline), style="bold"))
     if findings.campaigns:
         console.print(_campaigns(findings))
+        console.print(Text(f"loss: probability times {loss_unit(findings)}, the greatest first", style="dim"))
         console.print(_first_members(findings))
     if findings.cleared:
         console.print(_cleared(findings))
@@ -111,6 +114,7 @@ def _campaigns(findings: Findings) -> Table:
     table.add_column("probable", justify="right", no_wrap=True)
     table.add_column("accounts", justify="right", no_wrap=True)
     table.add_column("exchanges", justify="right", no_wrap=True)
+    table.add_column("loss", justify="right", no_wrap=True)
     table.add_column("when (UTC), what it asked", overflow="fold")
     for c in findings.campaigns[:LISTED]:
         who = count(c.accounts) + (f"\n+ {plural(c.victims, 'victim')}" if c.victims else "")
@@ -120,6 +124,7 @@ def _campaigns(findings: Findings) -> Table:
             percent(c.probability),
             who,
             count(c.exchanges),
+            expected_loss(c),
             Text(f"{span(c.first, c.last)}\n{targets}"),
         )
     if len(findings.campaigns) > LISTED:

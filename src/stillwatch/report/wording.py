@@ -7,6 +7,8 @@ import re
 import unicodedata
 from datetime import datetime
 
+from stillwatch.findings import Campaign, Findings
+
 # What a browser or a terminal would obey or hide: C0 and C1 controls, soft hyphen, grapheme joiner, Hangul and Khmer
 # fillers, Mongolian selectors, zero-width characters, bidi marks, embeddings, overrides and isolates, line and
 # paragraph separators, word joiners, the byte order mark, interlinear marks, surrogates, and the tags and selectors of
@@ -77,6 +79,16 @@ def one_line(text: str, width: int | None = None) -> str:
 def cells(text: str) -> int:
     """Terminal cells that the text takes: two for East Asian wide characters, none for combining marks."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def loss_unit(findings: Findings) -> str:
+    """What expected losses are counted in: output tokens, exchanges or accounts."""
+    return plain_name(str(findings.settings.get("loss") or "output_tokens"))
+
+
+def expected_loss(campaign: Campaign) -> str:
+    """Probability times what is at stake; a dash where nothing is known of that."""
+    return short_count(round(campaign.expected_loss)) if campaign.at_stake else "–"
 
 
 def count(n: int) -> str:

@@ -1,6 +1,6 @@
 """Other people's logs as exchanges: one module a format."""
 
-from stillwatch.sources.accounts import read_account_events, read_accounts, read_models
+from stillwatch.sources.accounts import read_account_events, read_accounts, read_models, read_verdicts
 from stillwatch.sources.discover import BESIDE, Inputs, TrafficFile, discover, kept_apart, partitions_of, sniff
 from stillwatch.sources.formats import FORMATS, MAPPINGS
 from stillwatch.sources.lines import DamagedFile
@@ -27,6 +27,7 @@ __all__ = [
     "read_account_events",
     "read_accounts",
     "read_models",
+    "read_verdicts",
     "sniff",
     "typed",
 ]

@@ -19,7 +19,7 @@ from stillwatch.sources import canonical, conform, lines, times
 from stillwatch.sources.conform import Faults
 from stillwatch.sources.lines import DamagedFile, Record
 from stillwatch.sources.rejects import Rejects
-from stillwatch.tables import ACCOUNT_EVENTS, ACCOUNTS, MODELS, Table
+from stillwatch.tables import ACCOUNT_EVENTS, ACCOUNTS, MODELS, VERDICTS, Table
 
 BATCH_ROWS = 16_384
 # The csv module refuses fields beyond 128 KiB unless told otherwise; a joined prompt may be larger.
@@ -44,6 +44,11 @@ def read_models(path: Path, rejects: Rejects) -> pa.Table:
     rejects.note(f"{path}: models named more than once; each one's earliest release was kept")
     first = table.group_by("model").aggregate([("released_at", "min")]).rename_columns(["model", "released_at"])
     return first.select(MODELS.names).sort_by("model").cast(MODELS.schema)
+
+
+def read_verdicts(path: Path, rejects: Rejects) -> pa.Table:
+    """The verdicts table; raises InputError where the file is unusable."""
+    return read_table(path, VERDICTS, rejects)
 
 
 def read_table(path: Path, table: Table, rejects: Rejects) -> pa.Table:

@@ -41,6 +41,7 @@ _INTEGER = re.compile(r"\s*[+-]?\d{1,18}(\.0+)?\s*", re.ASCII)
 _TRUE = frozenset({"true", "1", "yes", "t"})
 _FALSE = frozenset({"false", "0", "no", "f"})
 _LARGEST_INT32 = 2**31 - 1
+_LISTS: Final = pa.list_(pa.string())
 
 
 class Unfit(ValueError):
@@ -126,7 +127,7 @@ _ONE: Final[dict[pa.DataType, Callable[[Any], Any]]] = {
     pa.int32(): _int32,
     pa.float64(): _float64,
     pa.bool_(): _bool,
-    pa.list_(pa.string()): _list,
+    _LISTS: _list,
 }
 # The Python types that pyarrow takes for each column as they are.
 _AS_IS: Final[dict[pa.DataType, frozenset[type]]] = {
@@ -141,7 +142,7 @@ def from_values(values: Sequence[Any], column: Column, span: times.Span, faults:
     """One column from Python values of any kind: typed, with nulls where a value was missing or unfit."""
     if column.type == TIMESTAMP:
         return _times_from_values(values, column, span, faults)
-    array = None
+    array = _lists_as_is(values) if column.type == _LISTS else None
     if set(map(type, values)) <= _AS_IS.get(column.type, frozenset()):
         try:
             array = pa.array(values, column.type)
@@ -150,6 +151,16 @@ def from_values(values: Sequence[Any], column: Column, span: times.Span, faults:
     if array is None:
         array = pa.array(_each(values, column, faults), column.type)
     return _tidy(array, column, faults)
+
+
+def _lists_as_is(values: Sequence[Any]) -> pa.Array | None:
+    """Lists of nothing but text, all at once; None where one of them needs a closer look."""
+    if not all(v is None or (type(v) is list and all(type(t) is str for t in v)) for v in values):
+        return None
+    try:
+        return pa.array(values, _LISTS)
+    except (pa.ArrowException, UnicodeError):
+        return None
 
 
 def _each(values: Sequence[Any], column: Column, faults: Faults) -> Iterator[Any]:
@@ -169,6 +180,10 @@ def _each(values: Sequence[Any], column: Column, faults: Faults) -> Iterator[Any
 
 
 def _times_from_values(values: Sequence[Any], column: Column, span: times.Span, faults: Faults) -> pa.Array:
+    if all(type(v) is str for v in values):
+        bulk = _times_from_text(_as_strings(values), span)
+        if bulk is not None:
+            return bulk
     out: list[int | None] = []
     for index, value in enumerate(values):
         moment = None
@@ -181,6 +196,14 @@ def _times_from_values(values: Sequence[Any], column: Column, span: times.Span, 
                 faults.unfit(column, index, str(reason))
         out.append(moment)
     return pa.array(out, pa.int64()).cast(TIMESTAMP)
+
+
+def _as_strings(values: Sequence[str]) -> pa.Array:
+    """Text as an array; what is no valid Unicode is no time either, and is left to a closer look."""
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeError:
+        return pa.array([""] * len(values), pa.string())
 
 
 def from_arrow(array: pa.Array, column: Column, span: times.Span, faults: Faults) -> pa.Array:

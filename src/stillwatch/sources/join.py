@@ -143,7 +143,7 @@ def _batches(path: Path, chosen: Chosen, rejects: Rejects) -> Iterator[pa.Record
     if kind == "parquet":
         yield from _parquet(path, names or [], rejects)
         return
-    rows = _renamed(accounts.csv_records(path, rejects)) if kind == "csv" else _json_rows(path, chosen, rejects)
+    rows = renamed(accounts.csv_records(path, rejects)) if kind == "csv" else _json_rows(path, chosen, rejects)
     for part in canonical.together(rows, accounts.BATCH_ROWS):
         faults = Faults(rejects, lambda index, part=part: part[index].place)  # type: ignore[misc]
         columns = conform.from_rows([r.value for r in part], JOINED, times.TRAFFIC, faults)
@@ -171,7 +171,7 @@ def _json_rows(path: Path, chosen: Chosen, rejects: Rejects) -> Iterator[Record]
         return
     others = [f for name, f in FORMATS.items() if name != canonical.NAME and f.recognises(first.value)]
     again = _chain(first, records)
-    yield from others[0].rows(again, chosen, rejects) if others else _renamed(again)
+    yield from others[0].rows(again, chosen, rejects) if others else renamed(again)
 
 
 def _chain(first: Record, rest: Iterator[Record]) -> Iterator[Record]:
@@ -179,7 +179,8 @@ def _chain(first: Record, rest: Iterator[Record]) -> Iterator[Record]:
     yield from rest
 
 
-def _renamed(records: Iterator[Record]) -> Iterator[Record]:
+def renamed(records: Iterator[Record]) -> Iterator[Record]:
+    """Records whose request id, whatever they call it, is their exchange_id."""
     for record in records:
         if "exchange_id" not in record.value:
             key = next((name for name in ID_NAMES if name in record.value), None)

@@ -244,6 +244,7 @@ def _row(request: _Request, chosen: Chosen) -> Record:
                 row[column] = value
                 break
     row["exchange_id"] = found.get("gen_ai.response.id") or request.key
+    row["request_key"] = request.key  # no column: what joins the logs of other services to this request
     times = (request.start, *(e.time for e in request.events))
     row["time"] = next((t for t in times if t not in (None, 0, "0")), None)
     events = sorted(request.events, key=_event_time)

@@ -1,20 +1,5 @@
--- One row an exchange, a repeated id kept once: the earliest, ties broken by content so that file order never matters.
--- What is not compared here follows from what is; rows alike in all of it are the same row.
-SELECT * EXCLUDE (copy)
-FROM (
-  SELECT
-    *,
-    row_number() OVER (
-      PARTITION BY exchange_id
-      ORDER BY time_us, account_id, prompt_hash NULLS LAST, system_prompt_hash NULLS LAST, model NULLS LAST,
-        key_id NULLS LAST, end_user_id NULLS LAST, conversation_id NULLS LAST, history NULLS LAST, opening NULLS LAST,
-        history_first NULLS LAST, history_second NULLS LAST, history_before NULLS LAST, access_path NULLS LAST,
-        ip NULLS LAST, user_agent NULLS LAST, tls_fingerprint NULLS LAST, tools_hash NULLS LAST,
-        temperature_milli NULLS LAST, max_tokens NULLS LAST, reasoning_budget NULLS LAST, logprobs NULLS LAST,
-        n NULLS LAST, stream NULLS LAST, batch NULLS LAST, messages NULLS LAST, input_tokens NULLS LAST,
-        output_tokens NULLS LAST, reasoning_tokens NULLS LAST, status NULLS LAST, system_prompt_bytes NULLS LAST,
-        prompt_bytes NULLS LAST, response_bytes NULLS LAST, exchange_no
-    ) AS copy
-  FROM enriched
-)
-WHERE copy = 1
+-- One row an exchange: what is read, without the repeats.
+SELECT e.*
+FROM enriched AS e
+LEFT JOIN repeats AS r ON r.exchange_no = e.exchange_no
+WHERE r.exchange_no IS NULL

@@ -69,6 +69,12 @@ def reading_digest(paths: Iterable[Path]) -> str:
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
+def content_digest(file: TrafficFile) -> str:
+    """What a file is known by in a store: SHA-256 of its content, its format and what the names of its folders say."""
+    named = [parts.digest(file.path), file.format, *(f"{name}={value}" for name, value in file.partitions)]
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()
+
+
 def told_apart(store: Store, inputs: Inputs) -> tuple[list[Given], list[New]]:
     """The files that the store holds, and those that it does not; of several with one content, the first alone."""
     sources = {source.digest: source for source in store.manifest.sources}
@@ -77,8 +83,7 @@ def told_apart(store: Store, inputs: Inputs) -> tuple[list[Given], list[New]]:
     seen: set[str] = set()
     for file in inputs.traffic:
         stamp = _stamp(file.path)
-        named = [parts.digest(file.path), file.format, *(f"{name}={value}" for name, value in file.partitions)]
-        digest = hashlib.sha256("\n".join(named).encode()).hexdigest()
+        digest = content_digest(file)
         if digest in sources and digest not in seen:
             known.append(Given(file, sources[digest], False))
         elif digest not in seen:
@@ -111,7 +116,7 @@ class _Taking:
         self._files = files
         self._reading = reading
         self._rejects = rejects
-        self.first = len(store.manifest.sources)
+        self.first = store.manifest.next_source
         self._now = 0
         self._columns: set[str] = set()
         self._rows = 0
@@ -204,7 +209,7 @@ def _take(taking: _Taking, made: Iterable[tuple[int, pa.RecordBatch]], written: 
 
 def _publish(taking: _Taking, written: parts.DayParts, up_to: int) -> bool:
     """Publish the finished sources before `up_to` that are in no state yet."""
-    done = len(taking.store.manifest.sources) - taking.first
+    done = taking.store.manifest.next_source - taking.first
     if up_to <= done:
         return False
     with writing(taking.store.folder):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,9 +38,38 @@ class Store:
         now = self.manifest
         self._publish({"exchanges": (*now.tables["exchanges"], *exchanges)}, (*now.sources, *sources))
 
+    def fold(self, gone: Collection[int]) -> None:
+        """Publish a state in which the sources of these numbers, whose files nobody can give again, are one.
+
+        What each gave by itself is told no more, and a store that takes traffic every few seconds stays small.
+        """
+        folded = [source for source in self.manifest.sources if source.number in gone]
+        if len(folded) < 2:
+            return
+        rejected: Counter[str] = Counter()
+        for source in folded:
+            rejected.update(source.rejected)
+        update = {
+            "rows": sum(source.rows for source in folded),
+            "columns": tuple(sorted({name for source in folded for name in source.columns})),
+            "rejected": dict(rejected),
+        }
+        kept = [source for source in self.manifest.sources if source.number not in gone]
+        sources = sorted([*kept, folded[-1].model_copy(update=update)], key=lambda source: source.number)
+        self._publish({}, tuple(sources))
+
     def exchange(self, written: Sequence[Part]) -> None:
         """Publish a state whose exchanges are the same in other parts."""
         self._publish({"exchanges": tuple(written)}, self.manifest.sources)
+
+    def expire(self, days: int) -> None:
+        """Publish a state without the exchanges that are older than so many days back from the newest."""
+        exchanges = self.manifest.tables["exchanges"]
+        newest = max((part.day or 0 for part in exchanges), default=0)
+        kept = tuple(part for part in exchanges if (part.day or 0) > newest - days)
+        gone = self.manifest.rows - sum(part.rows for part in kept)
+        if gone:
+            self._publish({"exchanges": kept}, self.manifest.sources, gone)
 
     def replace(self, tables: dict[str, pa.Table]) -> None:
         """Publish a state in which small tables have these rows; nothing is written where they have them already."""
@@ -58,12 +88,13 @@ class Store:
         """Make a folder that shows exactly the parts of exchanges of this state."""
         link(self.folder, self.manifest, folder)
 
-    def _publish(self, tables: Mapping[str, tuple[Part, ...]], sources: tuple[Source, ...]) -> None:
+    def _publish(self, tables: Mapping[str, tuple[Part, ...]], sources: tuple[Source, ...], expired: int = 0) -> None:
         update = {
             "number": self.manifest.number + 1,
             "written_by": __version__,
             "tables": {**self.manifest.tables, **tables},
             "sources": sources,
+            "expired": self.manifest.expired + expired,
         }
         manifest = self.manifest.model_copy(update=update)
         with writing(self.folder):

@@ -1,13 +1,14 @@
-"""The ledger of campaigns, by which `C-1` stays `C-1` from scan to scan.
+"""The ledger of campaigns, pools and workloads, by which `C-1` stays `C-1` from scan to scan.
 
-Campaigns are matched by the accounts that take part. One that was found before and one found now may be the same where
-half of the smaller is in the larger, as it is while a campaign grows or loses accounts; of all such pairs those with
-the greatest overlap (Jaccard) are, each campaign in one pair at most. An earlier campaign that is left over was merged
-into the one that has its accounts; a later one that is left over was split off.
+Campaigns and pools are matched by their accounts, workloads by their passages and their pool. One that was found before
+and one found now may be the same where half of the smaller is in the larger, as it is while a campaign grows or loses
+accounts; of all such pairs those with the greatest overlap (Jaccard) are, each in one pair at most. An earlier one that
+is left over was merged into the one that has what it was known by; a later one that is left over was split off.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,67 +21,82 @@ from stillwatch.store.manifest import SCHEMAS
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A campaign of this scan: its accounts, and its first and last exchange in microseconds since 1970 UTC."""
+    """What was found in this scan: what it is known by (accounts, or passages), and its first and last exchange in
+    microseconds since 1970 UTC, where that is told."""
 
-    accounts: frozenset[str]
-    first_us: int
-    last_us: int
+    known_by: frozenset[str]
+    first_us: int | None = None
+    last_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """numbers: of each campaign of this scan. ledger: as it is now. remarks: what was merged or split, in sentences."""
+    """numbers: of each that was found in this scan. ledger: as it is now. merged, split: pairs of an earlier number and
+    the one that it is now a part of, and of a new number and the one that it was a part of."""
 
     numbers: list[int]
     ledger: pa.Table
-    remarks: list[str]
+    merged: list[tuple[int, int]]
+    split: list[tuple[int, int]]
+
+    def remarks(self, letter: str) -> list[str]:
+        """What was merged or split, in sentences; letter: what its ids begin with."""
+        split = [f"{letter}-{own} was a part of {letter}-{origin} in the scan before." for own, origin in self.split]
+        merged = [f"{letter}-{one} of an earlier scan is now a part of {letter}-{into}." for one, into in self.merged]
+        return split + merged
 
 
 def number(ledger: pa.Table, found: Sequence[Found]) -> Numbered:
-    """Number the campaigns of a scan by the ledger (columns as in `SCHEMAS["campaigns"]`) and keep the ledger."""
+    """Number what a scan found by the ledger (columns as in `SCHEMAS["campaigns"]`) and keep the ledger."""
     entries: dict[int, dict[str, Any]] = {row["number"]: row for row in ledger.to_pylist()}
     near = _near(entries, found)
     numbers: dict[int, int] = {}
+    taken: set[int] = set()
+    origins: dict[int, int] = {}
     for earlier, place in near:
-        if earlier not in numbers.values() and place not in numbers:
+        origins.setdefault(place, earlier)
+        if earlier not in taken and place not in numbers:
             numbers[place] = earlier
-    remarks = []
-    for place in range(len(found)):
-        if place not in numbers:
-            numbers[place] = max([*entries, *numbers.values()], default=0) + 1
-    for place, campaign in enumerate(found):
-        own = numbers[place]
-        before = entries.get(own)
-        origin = before["split_from"] if before else next((e for e, p in near if p == place), None)
-        if before is None and origin is not None:
-            remarks.append(f"C-{own} was a part of C-{origin} in the scan before.")
-        entries[own] = {
-            "number": own,
-            "accounts": sorted(campaign.accounts),
-            "first_us": campaign.first_us,
-            "last_us": campaign.last_us,
+            taken.add(earlier)
+    new = max(entries, default=0)
+    split, merged = [], []
+    for place, one in enumerate(found):
+        before = entries.get(numbers.get(place, 0))
+        origin = before["split_from"] if before else origins.get(place)
+        if before is None:
+            new += 1
+            numbers[place] = new
+            if origin is not None:
+                split.append((new, origin))
+        entries[numbers[place]] = {
+            "number": numbers[place],
+            "known_by": sorted(one.known_by),
+            "first_us": one.first_us,
+            "last_us": one.last_us,
             "merged_into": None,
             "split_from": origin,
         }
-    taken = set(numbers.values())
     for earlier, place in near:
         entry = entries[earlier]
         if earlier not in taken and entry["merged_into"] is None:
             entry["merged_into"] = numbers[place]
-            remarks.append(f"C-{earlier} of an earlier scan is now a part of C-{numbers[place]}.")
+            merged.append((earlier, numbers[place]))
     rows = [entries[n] for n in sorted(entries)]
     ordered = [numbers[place] for place in range(len(found))]
-    return Numbered(ordered, pa.Table.from_pylist(rows, schema=SCHEMAS["campaigns"]), remarks)
+    return Numbered(ordered, pa.Table.from_pylist(rows, schema=SCHEMAS["campaigns"]), merged, split)
 
 
 def _near(entries: dict[int, dict[str, Any]], found: Sequence[Found]) -> list[tuple[int, int]]:
-    """Pairs of an earlier campaign's number and a place in `found` that may be the same, the greatest overlap first."""
-    pairs = []
+    """Pairs of an earlier number and a place in `found` that may be the same, the greatest overlap first."""
+    holding: dict[str, list[int]] = defaultdict(list)
     for earlier, entry in entries.items():
-        accounts = frozenset(entry["accounts"])
-        for place, campaign in enumerate(found):
-            common = len(accounts & campaign.accounts)
-            if common and 2 * common >= min(len(accounts), len(campaign.accounts)):
-                overlap = Fraction(common, len(accounts) + len(campaign.accounts) - common)
+        for key in entry["known_by"]:
+            holding[key].append(earlier)
+    pairs = []
+    for place, one in enumerate(found):
+        for earlier, common in Counter(n for key in one.known_by for n in holding.get(key, ())).items():
+            size = len(entries[earlier]["known_by"])
+            if 2 * common >= min(size, len(one.known_by)):
+                overlap = Fraction(common, size + len(one.known_by) - common)
                 pairs.append((-overlap, earlier, place))
     return [(earlier, place) for _, earlier, place in sorted(pairs)]

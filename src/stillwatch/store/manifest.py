@@ -17,6 +17,17 @@ FORMAT = 1
 ROWS_A_SOURCE = 2**32
 SOURCES = 2**31
 
+# What was found under a number, with what it is known by as it was last seen: accounts, or a workload's passages.
+_LEDGER = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("known_by", pa.list_(pa.string())),
+        ("first_us", pa.int64()),
+        ("last_us", pa.int64()),
+        ("merged_into", pa.int64()),
+        ("split_from", pa.int64()),
+    ]
+)
 SCHEMAS = {
     "exchanges": ENRICHED.schema,
     # Text that `parties` parties share, folded, by the passage around which it stands. whole: the exchanges of so many
@@ -24,17 +35,10 @@ SCHEMAS = {
     "passages": pa.schema(
         [("passage", pa.int64()), ("text", pa.string()), ("parties", pa.int64()), ("whole", pa.bool_())]
     ),
-    # The campaigns that were ever found, with the accounts that each was last seen with.
-    "campaigns": pa.schema(
-        [
-            ("number", pa.int64()),
-            ("accounts", pa.list_(pa.string())),
-            ("first_us", pa.int64()),
-            ("last_us", pa.int64()),
-            ("merged_into", pa.int64()),
-            ("split_from", pa.int64()),
-        ]
-    ),
+    # The campaigns, pools and workloads that were ever found.
+    "campaigns": _LEDGER,
+    "pools": _LEDGER,
+    "workloads": _LEDGER,
 }
 
 
@@ -75,6 +79,9 @@ class Manifest(_Entry):
     schemas: dict[str, str] = Field(description="of every table a digest of its columns and types")
     tables: dict[str, tuple[Part, ...]]
     sources: tuple[Source, ...] = ()
+    expired: int = Field(
+        default=0, description="exchanges that were read and are gone, since their day is too long ago"
+    )
 
     @staticmethod
     def empty(key_id: str) -> Manifest:
@@ -85,6 +92,11 @@ class Manifest(_Entry):
     def rows(self) -> int:
         """Exchanges read, repeats among them."""
         return sum(part.rows for part in self.tables["exchanges"])
+
+    @property
+    def next_source(self) -> int:
+        """The number of the next source: a new one, also where earlier sources were folded into one."""
+        return max((source.number for source in self.sources), default=-1) + 1
 
     @property
     def absent(self) -> tuple[str, ...]:

@@ -14,12 +14,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.store.manifest import SCHEMAS, Part
+from stillwatch.tables import ENRICHED
 
 # Enriched exchanges held before they are split by day and written, about 200 MB: a day's share is then a row group of
 # a size worth reading, unless the traffic mixes very many days.
 HELD = 262_144
 # Exchanges a part, as in a scan without a store: some 200 MB of Parquet.
 PART_ROWS = 1_000_000
+# Columns whose values are mostly different: a dictionary of them would be as long as the column, and making it took
+# three quarters of the time of writing.
+MANY = frozenset(
+    {
+        "exchange_no", "exchange_id", "time_us", "conversation_id", "prompt_hash", "system_prompt_passages",
+        "prompt_passages", "history", "history_before", "opening", "history_first", "history_second",
+    }
+)  # fmt: skip
 # Days whose parts are open at once, each a file handle (systems commonly allow a process 1,024).
 OPEN = 128
 
@@ -28,6 +37,12 @@ def digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def enriched_writer(path: Path) -> pq.ParquetWriter:
+    """A writer of enriched exchanges."""
+    few = [name for name in ENRICHED.names if name not in MANY]
+    return pq.ParquetWriter(path, ENRICHED.schema, compression="zstd", compression_level=1, use_dictionary=few)
 
 
 def _finished(folder: Path, name: str, rows: int, day: int | None) -> Part:
@@ -51,9 +66,7 @@ class _Open:
         self.name = f"exchanges/{day}-{secrets.token_hex(8)}.parquet"
         self.day = day
         self.rows = 0
-        self.writer = pq.ParquetWriter(
-            folder / self.name, SCHEMAS["exchanges"], compression="zstd", compression_level=1
-        )
+        self.writer = enriched_writer(folder / self.name)
 
 
 class DayParts:

@@ -46,8 +46,11 @@ def verify(folder: Path, progress: Progress) -> Verified:
         if own.exists() and key.key_id(key.read_key(own)) != manifest.key_id:
             faults.append(f"{key.FILE}: not the key that the store was made with")
         read = sum(source.rows for source in manifest.sources)
-        if read != manifest.rows:
-            faults.append(f"{read:,} exchanges were read from its sources, {manifest.rows:,} are in its parts")
+        if read != manifest.rows + manifest.expired:
+            faults.append(
+                f"{read:,} exchanges were read from its sources, {manifest.rows:,} are in its parts and "
+                f"{manifest.expired:,} have expired"
+            )
         done = 0
         for table, members in manifest.tables.items():
             for part in members:
@@ -139,12 +142,7 @@ def _repeats(folder: Path, manifest: Manifest, work: Path, memory_limit: str, th
         engine.register_parquet("enriched", work / "parts")
         if engine.scalar("SELECT count(DISTINCT exchange_id) FROM enriched") == manifest.rows:
             return pa.array([], pa.int64())
-        engine.create("exchanges", sql("exchanges"))
-        numbers = engine.query(
-            "SELECT e.exchange_no FROM enriched AS e LEFT JOIN exchanges AS x ON x.exchange_no = e.exchange_no "
-            "WHERE x.exchange_no IS NULL"
-        )
-        return numbers["exchange_no"].combine_chunks()
+        return engine.query(sql("repeats"))["exchange_no"].combine_chunks()
 
 
 def _export(folder: Path, manifest: Manifest, out: Path, repeats: pa.Array, progress: Progress) -> int:

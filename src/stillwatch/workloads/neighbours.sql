@@ -5,7 +5,7 @@ SELECT a, b, count(*) AS together
 FROM (
   SELECT
     c.passage AS a,
-    lag(c.passage) OVER (PARTITION BY c.exchange_no ORDER BY c.exchanges, c.passage) AS b
+    lag(c.passage) OVER (PARTITION BY c.exchange_no ORDER BY r.exchanges, c.passage) AS b
   FROM carried AS c
   JOIN recurring AS r ON r.passage = c.passage
 )

@@ -1,6 +1,9 @@
 -- Shared passages that stand around varied payloads: an instruction recurs with many prompts, a viral prompt with one.
-SELECT c.passage, min(c.accounts) AS accounts, min(c.exchanges) AS exchanges, count(DISTINCT t.prompt_hash) AS prompts
-FROM carried AS c
-JOIN traffic AS t ON t.exchange_no = c.exchange_no
-GROUP BY c.passage
-HAVING count(DISTINCT t.prompt_hash) >= {least_prompts}
+SELECT s.passage, s.accounts, s.exchanges, p.prompts
+FROM shared AS s
+JOIN (
+  SELECT passage, count(*) AS prompts
+  FROM (SELECT DISTINCT passage, prompt_hash FROM carried WHERE prompt_hash IS NOT NULL)
+  GROUP BY passage
+) AS p ON p.passage = s.passage
+WHERE p.prompts >= {least_prompts}

@@ -1,0 +1,1 @@
+"""From findings to measures on access: the policy, its decisions, appeals against them, and the record of it all."""

@@ -1,0 +1,223 @@
+"""The cycle: what waits in the spool goes into the store, the store is judged, and the findings are handed on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from stillwatch.errors import StillwatchError
+from stillwatch.findings import Findings
+from stillwatch.scan import Request, scan
+from stillwatch.serve.logs import fault, say
+from stillwatch.serve.spool import Key, Segment, expired, recovered
+from stillwatch.serve.spool.draining import FORMAT, Drain, as_file
+from stillwatch.settings import Settings
+from stillwatch.sources import Rejects
+from stillwatch.store import upkeep
+from stillwatch.store.ingest import content_digest, ingest, reading_digest, told_apart
+from stillwatch.store.kept import opened, reopened
+from stillwatch.store.states import newest
+
+# A cycle adds a source a segment and a part a day to the store. A manifest of 64 more entries is some 20 KB more to
+# write each time, and merging 64 small parts once costs a fraction of having written them.
+UPKEEP_AT = 64
+
+
+class _Stopped(BaseException):
+    """The service stops; not an error of anything that is under way, and not to be taken for one."""
+
+
+def _tell(what: str, error: Exception) -> None:
+    # A message may quote what was read; those of our own errors are written for people, and quote nothing.
+    said = f": {error}" if isinstance(error, StillwatchError) else ""
+    say(f"a cycle failed, {what}{said}", logging.ERROR, part="cycle", **fault(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where everything is. findings: the folder in which the newest findings are published.
+
+    every: seconds from the beginning of one cycle to that of the next. expire_seconds: after how long what nobody
+    drained is removed. join_seconds: how long exchanges wait for what other logs tell; 0 for not at all.
+    """
+
+    spool: Path
+    store: Path
+    findings: Path
+    spool_key: Path | None = None
+    accounts: Path | None = None
+    models: Path | None = None
+    verdicts: Path | None = None
+    every: float = 60.0
+    expire_seconds: float = 72 * 3600.0
+    join_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One judgement: the findings, the folder that holds them all, when the cycle began, and how long it took."""
+
+    findings: Findings
+    folder: Path
+    began: float
+    seconds: float
+
+
+class Cycle:
+    """Drains and judges, over and over. One at a time works on a store; it is the store's writer."""
+
+    def __init__(self, plan: Plan, settings: Settings, hand_on: Callable[[Judged], None]) -> None:
+        """hand_on: called after every judgement, in the cycle's thread; the next one begins when it has returned."""
+        self.plan = plan
+        self.settings = settings
+        self._hand_on = hand_on
+        self._key = Key.of_spool(plan.spool, plan.spool_key)
+        self._asked = Event()
+        self._judged = False
+        self._drained: set[bytes] = set()
+        self._stop = Event()
+        self.last: Judged | None = None
+        self.faults = 0
+
+    def run(self, stop: Event) -> None:
+        """Go round until told to stop, which breaks a judgement off: what it has drained by then is in the store.
+
+        What fails is logged and tried again, and what waits goes into the store meanwhile.
+        """
+        self._stop = stop
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                self.once()
+                self.faults = 0
+            except _Stopped:
+                return
+            except Exception as error:
+                self.faults += 1
+                _tell("nothing was judged", error)
+                self._drain_at_least()
+            stop.wait(max(0.0, began + self.plan.every - time.monotonic()))
+
+    def _drain_at_least(self) -> None:
+        try:
+            self.drain()
+        except _Stopped:
+            return
+        except Exception as error:
+            _tell("what waits in the spool stays there", error)
+
+    def judge_anyway(self) -> None:
+        """Have the next cycle judge though no traffic has come: a verdict was given, or a policy changed."""
+        self._asked.set()
+
+    def once(self) -> Judged | None:
+        """One cycle; None where there was nothing to judge anew."""
+        drain = self._waiting()
+        if not drain.segments and ((self._judged and not self._asked.is_set()) or not self._has_rows()):
+            return None
+        self._asked.clear()
+        began, since = time.time(), time.monotonic()
+        try:
+            findings = scan(self._request(), self.settings, self._progress, drain)
+        except BaseException:
+            self._drop(drain, self._taken(drain))
+            raise
+        self._drop(drain, drain.segments)
+        self._upkeep()
+        self._judged = True
+        self.last = Judged(findings, self.plan.findings, began, time.monotonic() - since)
+        try:
+            self._hand_on(self.last)
+        except BaseException:
+            self._asked.set()  # so that the next cycle judges, and hands on, though no traffic may have come
+            raise
+        return self.last
+
+    def drain(self) -> int:
+        """Bring what waits into the store without judging; how many segments."""
+        drain = self._waiting()
+        if drain.segments:
+            with opened(self.plan.store, self.settings.sketch_key_file) as (store, gear), Rejects(None) as rejects:
+                inputs = drain.inputs(rejects)
+                known, new = told_apart(store, inputs)
+                ingest(
+                    store,
+                    inputs,
+                    new,
+                    lambda some: drain.batches(some, rejects),
+                    reading=reading_digest(()),
+                    rejects=rejects,
+                    gear=gear,
+                    threads=self.settings.threads,
+                    some_known=bool(known),
+                    progress=lambda done: self._progress("enrich", done, None),
+                )
+            self._drop(drain, drain.segments)
+            self._upkeep()
+        return len(drain.segments)
+
+    def _waiting(self) -> Drain:
+        recovered(self.plan.spool, self._key)
+        expired(self.plan.spool, self.plan.expire_seconds)
+        drain = Drain(
+            self.plan.spool,
+            self._key,
+            join_seconds=self.plan.join_seconds,
+            drained=self._drained,
+            batch_rows=self.settings.batch_rows,
+            accounts=self.plan.accounts,
+            models=self.plan.models,
+        )
+        self._drop(drain, ())  # what was drained before, and told of exchanges that had still to come
+        return drain
+
+    def _request(self) -> Request:
+        plan = self.plan
+        return Request(
+            (str(plan.spool),),
+            plan.findings,
+            accounts=plan.accounts,
+            models=plan.models,
+            store=plan.store,
+            verdicts=plan.verdicts,
+        )
+
+    def _has_rows(self) -> bool:
+        manifest = newest(self.plan.store) if self.plan.store.is_dir() else None
+        return manifest is not None and manifest.rows > 0
+
+    def _progress(self, stage: str, done: int, total: int | None) -> None:  # noqa: ARG002
+        if self._stop.is_set():
+            raise _Stopped
+
+    def _drop(self, drain: Drain, taken: Iterable[Segment]) -> None:
+        """Remove from the spool what is in the store. What was taken and is still there after a crash is known by its
+        content, and is not taken again."""
+        self._drained |= {segment.id for segment in taken}
+        for segment in drain.spent(self._drained):
+            segment.path.unlink(missing_ok=True)
+            self._drained.discard(segment.id)
+
+    def _taken(self, drain: Drain) -> list[Segment]:
+        """The segments that are in the store, where that is not certain."""
+        try:
+            manifest = newest(self.plan.store)
+            known = {source.digest for source in manifest.sources} if manifest else set()
+            return [s for s in drain.segments if s.path.exists() and known and content_digest(as_file(s)) in known]
+        except (StillwatchError, OSError):
+            return []
+
+    def _upkeep(self) -> None:
+        """Keep the store small: segments that are gone as one source, small parts as one."""
+        with reopened(self.plan.store) as store:
+            there = {path.name for path in self.plan.spool.iterdir()}
+            gone = [s.number for s in store.manifest.sources if s.format == FORMAT and s.name not in there]
+            if len(gone) >= UPKEEP_AT:
+                store.fold(gone)
+            small = sum(part.rows < upkeep.SMALL for part in store.manifest.tables["exchanges"])
+        if small >= UPKEEP_AT:
+            upkeep.compact(self.plan.store, lambda _, __: None)

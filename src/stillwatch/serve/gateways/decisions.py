@@ -1,0 +1,161 @@
+"""Native REST: decisions in numbers, and what stands, for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from stillwatch.respond.decision import Decision, Measure
+from stillwatch.serve.access.callers import requires, service_of
+from stillwatch.serve.access.roles import Principal, Role
+from stillwatch.serve.service import LONGEST_ID, told
+
+MOST_ASKED = 1_000
+MOST_LISTED = 1_000
+
+MeasureName = Literal["observe", "withhold_reasoning", "throttle", "step_up", "block"]
+Text = Annotated[str, Field(max_length=LONGEST_ID)]
+
+
+class Told(BaseModel):
+    """What a gateway is told of a decision: enough to act on it and to tell the customer."""
+
+    decision_id: str
+    subject_kind: Literal["account", "key", "address"]
+    requests_per_minute: int | None = Field(description="of a throttle")
+    tokens_per_minute: int | None = Field(description="of a throttle")
+    verification: str | None = Field(description="what a step-up asks for: phone, identity or contract")
+    reason: str = Field(description="fit to show to the customer")
+    expires: datetime
+    appeal: str = Field(description="where the customer appeals")
+
+
+class Answer(BaseModel):
+    """The measure that holds; `observe` with no decision where nothing is to be done."""
+
+    measure: MeasureName
+    decision: Told | None
+
+
+class Fault(BaseModel):
+    """Why a request was not answered."""
+
+    class Error(BaseModel):
+        """A word for programs and a sentence for people."""
+
+        type: str
+        message: str
+
+    error: Error
+
+
+class Asked(BaseModel):
+    """Whom a look-up is about."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+    key: Text | None = None
+    address: Text | None = None
+
+
+class Batch(BaseModel):
+    """Many look-ups at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    asked: Annotated[list[Asked], Field(min_length=1, max_length=MOST_ASKED)]
+
+
+class Answers(BaseModel):
+    """In the order in which they were asked."""
+
+    answers: list[Answer]
+
+
+class Listed(Told):
+    """A decision as an analyst sees it."""
+
+    subject: str
+    account: str | None
+    measure: MeasureName
+    campaign_id: str
+    probability: float
+    evidence: list[str]
+    created: datetime
+    dry_run: bool
+
+
+class Page(BaseModel):
+    """Decisions by id; `next` is the `after` of the page that follows, null on the last."""
+
+    decisions: list[Listed]
+    next: str | None
+
+
+FAULTS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Fault, "description": "No key or token of this service"},
+    403: {"model": Fault, "description": "The caller lacks the role"},
+    422: {"model": Fault, "description": "Something in the request is not as it must be"},
+    429: {"model": Fault, "description": "More requests a second than `rate`"},
+}
+
+
+router = APIRouter(prefix="/api/v1", tags=["decisions"], responses=FAULTS)
+
+
+@router.post("/decisions/look-up", summary="What holds for many requests at once")
+async def look_up_many(
+    request: Request, batch: Batch, caller: Annotated[Principal, Depends(requires(Role.DECIDE))]
+) -> Answers:
+    """Up to 1,000 at once, answered in their order. Role `decide`."""
+    service = service_of(request)
+    found = (service.look_up(caller, "native", a.account, a.key, a.address) for a in batch.asked)
+    return Answers(answers=[Answer.model_validate(told(decision)) for decision in found])
+
+
+@router.get("/decisions", summary="The decisions that stand")
+async def standing(
+    *,
+    request: Request,
+    caller: Annotated[Principal, Depends(requires(Role.ANALYST))],
+    account: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
+    campaign: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
+    measure: MeasureName | None = None,
+    dry_run: Annotated[bool, Query(description="those that would stand, had dry run been off")] = False,
+    after: Annotated[str | None, Query(max_length=LONGEST_ID, description="the last id of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
+) -> Page:
+    """In the order of their ids. Role `analyst`."""
+    now = datetime.now(UTC)
+    held = service_of(request).standing
+    chosen = (
+        decision
+        for decision in (held.planned() if dry_run else held)
+        if decision.holds(now)
+        and caller.sees(decision.account if decision.subject_kind != "account" else decision.subject)
+        and (after is None or decision.decision_id > after)
+        and (account is None or account in (decision.subject, decision.account))
+        and (campaign is None or decision.campaign_id == campaign)
+        and (measure is None or decision.measure is Measure.of(measure))
+    )
+    page = [listed(decision, dry_run) for _, decision in zip(range(limit + 1), chosen, strict=False)]
+    return Page(decisions=page[:limit], next=page[limit - 1].decision_id if len(page) > limit else None)
+
+
+def listed(decision: Decision, dry_run: bool) -> Listed:
+    """A decision as an analyst sees it."""
+    return Listed.model_validate({**decision.as_json(), "dry_run": dry_run})
+
+
+def schemas() -> dict[str, Any]:
+    """Schemas of what the look-up of one decision answers, for the OpenAPI document."""
+    made: dict[str, Any] = {}
+    for model in (Answer, Fault):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        made |= schema.pop("$defs", {})
+        made[model.__name__] = schema
+    return made

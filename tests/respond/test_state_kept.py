@@ -1,0 +1,358 @@
+"""The state on both databases: from empty, in transactions, and what follows from what people say."""
+
+import threading
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+from tests.respond.respond_examples import AT, DAY, HOUR, contracted, found, policy, suspects
+
+from stillwatch.errors import InputError
+from stillwatch.respond import answers
+from stillwatch.respond.changes import MACHINE
+from stillwatch.respond.cycle import run_cycle
+from stillwatch.respond.decision import Measure
+from stillwatch.respond.policy import as_toml
+from stillwatch.respond.schema import METADATA
+from stillwatch.respond.standing import Standing
+from stillwatch.respond.state import State
+
+
+def adopt(state, **parts):
+    with state.changing("jane", AT - DAY) as change:
+        return change.adopt(as_toml(policy(**parts)), "a test")
+
+
+def look(state, account, key=None, address=None, at=AT):
+    decision = Standing.load(state, at).look_up(account, key, address, at)
+    return None if decision is None else decision.measure.text
+
+
+def of(state, account):
+    return next(d for d in state.standing(AT)[1] if d.subject == account)
+
+
+def test_migrations_from_empty_make_what_the_code_speaks_of(state):
+    with state.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "schema_version"})
+        assert compare_metadata(context, METADATA) == []
+        assert set(METADATA.tables) < set(inspect(connection).get_table_names())
+
+
+def test_opening_again_changes_nothing(state, place, tmp_path):
+    head = state.head()
+    key = None if place.startswith("/") else tmp_path / "audit.key"
+    with closing(State.open(place, key)) as again:
+        assert again.head() == head
+        assert again.policy() == state.policy()
+
+
+def test_the_first_policy_is_the_defaults_and_the_last_one_is_in_force(state):
+    number, first = state.policy()
+    assert (number, first.dry_run) == (1, True)
+    assert adopt(state) == 2
+    assert state.policy()[0] == 2
+    assert not state.policy()[1].dry_run
+
+
+def test_a_cycle_is_applied_once(state):
+    adopt(state)
+    one = found(*suspects("C-1", "a", "b"))
+    first = run_cycle(state, one, AT)
+    assert (len(first.plan.decisions), first.again, first.policy) == (2, False, 2)
+    head = state.head()
+    assert run_cycle(state, one, AT).again
+    assert state.head() == head
+    assert run_cycle(state, one, AT + HOUR).plan.decisions == ()
+
+
+def test_what_is_read_is_what_was_decided(state):
+    adopt(state, addresses={"least_accounts": 1})
+    one = found(
+        *suspects("C-1", "a", p=0.995, evidence=("e1", "e2")),
+        *suspects("C-1", "b", p=0.7),
+        *suspects("C-1", "c", p=0.9),
+        *suspects("C-1", "v", victim=True, keys=("k",)),
+        addresses={"203.0.113.1": frozenset({"a"})},
+    )
+    planned = {d for d, _ in run_cycle(state, one, AT).plan.decisions}
+    version, standing = state.standing(AT)
+    assert set(standing) == planned
+    assert {look(state, a) for a in ("a", "b", "c")} == {"block", "throttle", "step_up"}
+    assert (look(state, "v", "k"), look(state, "v", "other"), look(state, "x", None, "203.0.113.1")) == (
+        "block",
+        None,
+        "block",
+    )
+    assert version == state.version()
+    assert [i["value"] for i in state.indicators(AT)] == ["203.0.113.1"]
+
+
+def test_a_snapshot_is_loaded_anew_only_when_something_changed(state):
+    adopt(state)
+    standing = Standing.load(state, AT)
+    assert standing.newer(state) is standing
+    with state.changing("jane") as change:
+        change.looked("C-1", "p")
+    assert standing.newer(state) is standing
+    run_cycle(state, found(*suspects("C-1", "a")), AT)
+    assert standing.newer(state) is not standing
+
+
+def test_changes_since_a_version(state):
+    adopt(state)
+    start = state.version()
+    run_cycle(state, found(*suspects("C-1", "a", "b")), AT)
+    first = state.changes(start, AT)
+    assert ({d.subject for d in first.new}, first.ended) == ({"a", "b"}, ())
+    one = of(state, "a")
+    with state.changing("jane", AT) as change:
+        change.end(one.decision_id, "a mistake")
+    second = state.changes(first.version, AT)
+    assert (second.new, [d.subject for d in second.ended]) == ((), ["a"])
+    assert state.changes(second.version, AT).ended == ()
+    # Who asks from the start never heard of what is over already.
+    whole = state.changes(start, AT)
+    assert ({d.subject for d in whole.new}, whole.ended) == ({"b"}, ())
+    assert state.decision(one.decision_id).ended_why == "a mistake"
+
+
+def test_dry_runs_are_recorded_and_not_in_the_changes(state):
+    adopt(state, dry_run=True)
+    run_cycle(state, found(*suspects("C-1", "a")), AT)
+    assert state.changes(0, AT).new == ()
+    assert look(state, "a") is None
+    assert Standing.load(state, AT).planned().look_up("a", at=AT).measure is Measure.STEP_UP
+
+
+def test_what_fails_half_way_is_not_there(state):
+    head, version = state.head(), state.version()
+    with pytest.raises(RuntimeError), state.changing("jane", AT) as change:
+        change.adopt(as_toml(policy()), "never")
+        raise RuntimeError
+    assert (state.head(), state.version(), state.policy()[0]) == (head, version, 1)
+
+
+def test_an_appeal_opens_a_case_and_softens(state):
+    adopt(state)
+    run_cycle(state, found(*suspects("C-1", "a", "b", p=0.995)), AT)
+    heard = answers.appeal(state, of(state, "a").decision_id, "we are a\nuniversity", who="a", at=AT + HOUR)
+    assert heard.stands.measure is Measure.STEP_UP
+    assert heard.stands.reason.startswith("Your appeal was received")
+    assert heard.stands.expires == AT + 14 * DAY
+    assert look(state, "a", at=AT + HOUR) == "step_up"
+    [case] = [c for c in state.cases() if c.kind == "appeal"]
+    assert (case.case_id, case.subject, case.decision_id) == (heard.case_id, "a", state.appeals()[0].decision_id)
+    # No cycle hardens it while a person has not looked at it, and none closes the case.
+    for n in range(1, 5):
+        run_cycle(state, found(*suspects("C-1", "a", "b", p=0.995), digest=f"{n}"), AT + n * 7 * DAY)
+        assert look(state, "a", at=AT + n * 7 * DAY) == "step_up"
+    assert heard.case_id in [c.case_id for c in state.cases()]
+
+
+def test_a_granted_appeal_frees_the_account_for_good(state):
+    adopt(state)
+    one = found(*suspects("C-1", "a", "b", p=0.995))
+    run_cycle(state, one, AT)
+    heard = answers.appeal(state, of(state, "a").decision_id, "no", who="a", at=AT)
+    answers.close_case(state, heard.case_id, "granted", who="jane", why="they showed their course", at=AT + HOUR)
+    assert look(state, "a", at=AT + HOUR) is None
+    run_cycle(state, one, AT + 2 * HOUR)
+    assert (look(state, "a", at=AT + 2 * HOUR), look(state, "b", at=AT + 2 * HOUR)) == (None, "block")
+    [row] = state.verdicts().to_pylist()
+    assert (row["subject_kind"], row["subject"], row["verdict"], row["who"]) == ("account", "a", "dismissed", "jane")
+
+
+def test_a_rejected_appeal_leaves_it_to_the_next_cycle(state):
+    adopt(state)
+    one = found(*suspects("C-1", "a", p=0.995))
+    run_cycle(state, one, AT)
+    heard = answers.appeal(state, of(state, "a").decision_id, "no", who="a", at=AT)
+    answers.close_case(state, heard.case_id, "rejected", who="jane", why="it is a pool", at=AT)
+    run_cycle(state, one, AT + HOUR)
+    assert look(state, "a", at=AT + HOUR) == "block"
+
+
+def test_a_pool_that_appeals_as_one_is_not_softened_as_one(state):
+    adopt(state)
+    names = [f"a{n}" for n in range(20)]
+    run_cycle(state, found(*suspects("C-1", *names, p=0.995)), AT)
+    for name in names:
+        answers.appeal(state, of(state, name).decision_id, "no", who=name, at=AT)
+    assert sum(look(state, name) == "step_up" for name in names) == 2  # a tenth
+    assert len([c for c in state.cases() if c.kind == "appeal"]) == 20
+
+
+def test_an_appeal_for_a_stopped_key_opens_a_case_and_leaves_it_stopped(state):
+    adopt(state)
+    run_cycle(state, found(*suspects("C-1", "v", victim=True, keys=("k",))), AT)
+    heard = answers.appeal(state, of(state, "k").decision_id, "it was me", who="v", at=AT)
+    assert look(state, "v", "k") == "block"
+    answers.close_case(state, heard.case_id, "granted", who="jane", why="it was", at=AT)
+    assert look(state, "v", "k") is None
+
+
+def test_what_cannot_be_appealed_against(state):
+    adopt(state)
+    run_cycle(state, found(*suspects("C-1", "a", p=0.7)), AT)
+    decision = of(state, "a").decision_id
+    for wrong, at in (("D-none", AT), (decision, AT + 7 * DAY)):
+        with pytest.raises(InputError, match="no decision that stands"):
+            answers.appeal(state, wrong, "no", who="a", at=at)
+    with pytest.raises(InputError, match="text: empty"):
+        answers.appeal(state, decision, " \n", who="a", at=AT)
+    heard = answers.appeal(state, decision, "no", who="a", at=AT)
+    again = answers.appeal(state, heard.stands.decision_id, "no!", who="a", at=AT)
+    assert again.stands.measure is Measure.WITHHOLD_REASONING  # no further down by a second one
+    with pytest.raises(InputError, match="appealed already"):
+        answers.appeal(state, heard.stands.decision_id, "no!", who="a", at=AT)
+
+
+def test_only_people_close_cases_and_give_verdicts(state):
+    adopt(state)
+    one = found(*suspects("C-1", "a"))
+    run_cycle(state, one, AT)
+    [case] = state.cases()
+    with pytest.raises(InputError, match="only a person may close a case"):
+        answers.close_case(state, case.case_id, "seen", who=MACHINE, why="x", at=AT)
+    with pytest.raises(InputError, match="only a person may give a verdict"):
+        answers.give_verdict(state, one, "C-1", "dismissed", who=MACHINE, why="x", at=AT)
+    with pytest.raises(InputError, match="closed with seen"):
+        answers.close_case(state, case.case_id, "granted", who="jane", why="x", at=AT)
+    with pytest.raises(InputError, match="why: empty"):
+        answers.close_case(state, case.case_id, "seen", who="jane", why="", at=AT)
+    answers.close_case(state, case.case_id, "seen", who="jane", why="looked", at=AT)
+    with pytest.raises(InputError, match="closed already, by jane"):
+        answers.close_case(state, case.case_id, "seen", who="joe", why="looked", at=AT)
+    with pytest.raises(InputError, match="no such case"):
+        answers.close_case(state, "K-0", "seen", who="jane", why="x", at=AT)
+
+
+def test_a_contracted_customers_case_is_answered_with_the_measure(state):
+    adopt(state)
+    one = found(*suspects("C-1", "big", p=0.995), customers=contracted("big"))
+    run_cycle(state, one, AT)
+    assert look(state, "big") is None
+    [case] = [c for c in state.cases() if c.kind == "contracted"]
+    answers.close_case(state, case.case_id, "throttle", who="jane", why="agreed by telephone", at=AT)
+    assert look(state, "big") == "throttle"
+    assert of(state, "big").reason.endswith("A person decided this.")
+    run_cycle(state, one, AT + HOUR)
+    assert look(state, "big", at=AT + HOUR) == "throttle"
+    assert [c for c in state.cases() if c.kind == "contracted"] == []
+
+
+def test_a_campaign_let_through_the_cap_by_a_person(state):
+    with state.changing("jane", AT - DAY) as change:
+        change.adopt("dry_run = false\n[caps]\naccounts_an_hour = 1", "tight")
+    one = found(*suspects("C-1", "a", "b"))
+    assert run_cycle(state, one, AT).plan.decisions == ()
+    [case] = [c for c in state.cases() if c.kind == "over_cap"]
+    answers.close_case(state, case.case_id, "act", who="jane", why="seen", at=AT)
+    assert len(run_cycle(state, one, AT + HOUR).plan.decisions) == 2
+
+
+def test_the_hours_cap_is_counted_over_cycles(state):
+    with state.changing("jane", AT - DAY) as change:
+        change.adopt("dry_run = false\n[caps]\naccounts_an_hour = 3\nshare_of_accounts = 1.0", "tight")
+    minute = timedelta(minutes=1)
+    assert len(run_cycle(state, found(*suspects("C-1", "a", "b")), AT).plan.decisions) == 2
+    two = found(*suspects("C-1", "a", "b"), *suspects("C-2", "c", "d"), digest="2")
+    assert run_cycle(state, two, AT + minute).plan.decisions == ()
+    assert run_cycle(state, two, AT + 59 * minute).plan.decisions == ()
+    assert len(run_cycle(state, two, AT + 60 * minute).plan.decisions) == 2
+
+
+def test_a_dismissal_lifts_at_once_and_outlives_the_scan(state):
+    adopt(state)
+    one = found(*suspects("C-1", "a", "b"), *suspects("C-2", "c"))
+    run_cycle(state, one, AT)
+    answers.give_verdict(state, one, "C-1", "explained", rival="evaluation", who="jane", why="a lab", at=AT)
+    assert (look(state, "a"), look(state, "b"), look(state, "c")) == (None, None, "step_up")
+    run_cycle(state, found(*suspects("C-9", "a", "b", "x")), AT + HOUR)
+    assert look(state, "a", at=AT + HOUR) is None
+    [row] = state.verdicts().to_pylist()
+    assert (row["rival"], row["accounts"], row["probability"]) == ("evaluation", ["a", "b"], 0.95)
+
+
+def test_a_second_dismissal_keeps_what_the_evidence_said_at_first(state):
+    one = found(*suspects("C-1", "a", "b"), p=0.97)
+    answers.give_verdict(state, one, "C-1", "dismissed", who="jane", why="x", at=AT)
+    told = found(*suspects("C-1", "a", "b"), p=0.6)
+    answers.give_verdict(state, told, "C-1", "dismissed", who="jane", why="still", at=AT + HOUR)
+    assert [r["probability"] for r in state.verdicts().to_pylist()] == [0.97, 0.97]
+
+
+def test_a_verdict_can_be_taken_back_though_the_findings_do_not_name_it_any_more(state):
+    adopt(state)
+    one = found(*suspects("C-1", "a", "b"))
+    answers.give_verdict(state, one, "C-1", "dismissed", who="jane", why="x", at=AT)
+    answers.give_verdict(state, None, "C-1", "confirmed", who="joe", why="it was one", at=AT + HOUR)
+    assert state.verdicts().to_pylist()[-1]["accounts"] == ["a", "b"]
+    run_cycle(state, one, AT + DAY)
+    assert look(state, "a", at=AT + DAY) == "step_up"
+
+
+@pytest.mark.parametrize(
+    ("subject", "said", "rival", "fault"),
+    [
+        ("C-1", "guilty", None, "no verdict"),
+        ("C-1", "explained", None, "takes the rival"),
+        ("C-1", "dismissed", "evaluation", "takes the rival"),
+        ("C-1", "explained", "aliens", "no rival"),
+        ("nobody", "dismissed", None, "neither a campaign nor an account"),
+    ],
+)
+def test_verdicts_that_make_no_sense(state, subject, said, rival, fault):
+    with pytest.raises(InputError, match=fault):
+        answers.give_verdict(
+            state, found(*suspects("C-1", "a")), subject, said, rival=rival, who="jane", why="x", at=AT
+        )
+
+
+def test_cycles_at_the_same_time_follow_one_another(place, tmp_path, state):
+    """Four writers with connections of their own: every decision once, the cap kept, one chain."""
+    with state.changing("jane", AT - DAY) as change:
+        change.adopt("dry_run = false\n[caps]\naccounts_an_hour = 10\nshare_of_accounts = 1.0", "tight")
+    key = None if place.startswith("/") else tmp_path / "audit.key"
+    made, faults = [], []
+
+    def work(n):
+        try:
+            with closing(State.open(place, key)) as own:
+                for i in range(3):
+                    one = found(*suspects(f"C-{n}-{i}", *(f"a{n}-{i}-{m}" for m in range(3))), digest=f"{n} {i}")
+                    made.append(len(run_cycle(own, one, AT).plan.decisions))
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert sorted(made) == [0] * 9 + [3] * 3
+    assert len(list(state.standing(AT)[1])) == 9
+    entries, fault = state.verify()
+    assert fault is None
+    assert [e.no for e in state.entries()] == list(range(1, entries + 1))
+
+
+def test_a_url_that_is_none_of_ours(tmp_path):
+    with pytest.raises(InputError, match="SQLite"):
+        State.open("mysql://somewhere/x")
+    with pytest.raises(InputError, match="no folder"):
+        State.open(tmp_path / "nowhere" / "state.db")
+
+
+def test_a_password_is_never_told(monkeypatch):
+    from stillwatch.errors import EnvironmentFailure
+
+    with pytest.raises(EnvironmentFailure) as raised:
+        State.open("postgresql://user:secret@127.0.0.1:1/none")
+    assert "secret" not in str(raised.value)
+    assert "127.0.0.1" in str(raised.value)

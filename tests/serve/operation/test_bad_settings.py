@@ -1,0 +1,115 @@
+"""What is wrong in the settings is refused at start, by the setting's name and with what it takes."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trustme
+
+from stillwatch.errors import InputError
+from stillwatch.serve.settings import ServeSettings, load
+
+WRONG = {
+    "port": ("high", "takes a whole number from 1 to 65,535"),
+    "cycle_seconds": ("0", "takes a whole number from 1 to 86,400"),
+    "refresh_seconds": ("never", "takes a number from 0.05 to 60.0"),
+    "parts": ('["everything"]', "takes a list of ingest, cycle, decisions"),
+    "plain_http": ("perhaps", "takes true or false"),
+    "log_level": ("loud", "takes one of debug, info, warning, error"),
+    "account_header": ("X Account", "takes text"),
+    "envoy_grpc": ("9480", "takes text"),
+    "rate": ("0", "takes a whole number from 1 to 10,000,000"),
+    "oidc_issuer": ("example.com", "takes text"),
+}
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("STILLWATCH_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_value_is_refused_with_its_name_and_what_it_takes(name, monkeypatch):
+    value, taken = WRONG[name]
+    monkeypatch.setenv(f"STILLWATCH_SERVE_{name.upper()}", value)
+    with pytest.raises(InputError) as refused:
+        load()
+    told = str(refused.value)
+    assert told.startswith(f"STILLWATCH_SERVE_{name.upper()}: ")
+    assert taken in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"tls_key": Path("key.pem")}, "missing; a certificate and its key are given together"),
+        ({"host": "0.0.0.0"}, "--host: 0.0.0.0 is reached by others"),
+        ({"oidc_issuer": "https://id.example"}, "missing; an issuer and an audience are given together"),
+        ({"oidc_issuer": "http://id.example", "oidc_audience": "a"}, "--oidc-issuer: takes an https address"),
+        ({"accounts": Path("none.parquet")}, "accounts takes a file that exists"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(given, told):
+    with pytest.raises(InputError, match=re.escape(told)):
+        load(**given)
+
+
+def test_a_proxy_with_tls_before_it_may_be_told(tmp_path):
+    assert load(host="0.0.0.0", plain_http=True).host == "0.0.0.0"
+
+
+def test_the_table_of_the_file_is_read_and_its_unknown_settings_refused(tmp_path):
+    (tmp_path / "stillwatch.toml").write_text("threads = 2\n[serve]\nport = 9000\n")
+    assert load().port == 9000
+    assert load(port=9001).port == 9001
+    (tmp_path / "stillwatch.toml").write_text("[serve]\nports = 9000\n")
+    with pytest.raises(InputError, match=r"stillwatch\.toml: serve\.ports: no such setting"):
+        load()
+    (tmp_path / "stillwatch.toml").write_text("serve = 1\n")
+    with pytest.raises(InputError, match="takes a table"):
+        load()
+
+
+def test_a_key_of_another_certificate_is_refused(tmp_path):
+    authority = trustme.CA()
+    one, other = authority.issue_cert("one.example"), authority.issue_cert("other.example")
+    one.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    other.private_key_pem.write_to_path(tmp_path / "key.pem")
+    with pytest.raises(InputError, match="tls_certificate and tls_key take a PEM certificate and the key that belongs"):
+        load(tls_certificate=tmp_path / "certificate.pem", tls_key=tmp_path / "key.pem")
+
+
+def test_a_secret_is_never_said_back(monkeypatch):
+    monkeypatch.setenv("STILLWATCH_SERVE_STATE_URL", "postgresql://stillwatch:hunter2@db/state")
+    assert "hunter2" not in repr(load())
+
+
+def test_every_setting_says_what_it_takes():
+    from stillwatch.serve.settings import takes
+
+    assert all(takes(name) for name in ServeSettings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("given", "told", "status"),
+    [
+        ({"STATE_URL": "mysql://x/y"}, "the state lives in SQLite (a path) or PostgreSQL", 2),
+        ({"HOST": "192.0.2.1", "PLAIN_HTTP": "true"}, "192.0.2.1:8480: cannot listen there", 4),
+    ],
+)
+def test_the_command_says_it_in_one_line_and_ends(tmp_path, given, told, status):
+    environment = os.environ | {f"STILLWATCH_SERVE_{name}": value for name, value in given.items()}
+    command = [sys.executable, "-m", "stillwatch.cli", "serve"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == status
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1

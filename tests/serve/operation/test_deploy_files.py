@@ -1,0 +1,78 @@
+"""The files in deploy/ and the recipes: what they name is there."""
+
+import json
+import re
+from configparser import RawConfigParser
+
+import pytest
+import yaml
+from tests.serve.gateways.live import DEPLOY
+
+from stillwatch.serve.metrics import Metrics
+from stillwatch.serve.settings import ServeSettings
+
+ROOT = DEPLOY.parent
+# Told by the ingest part, whose series come and go with it: stillwatch/serve/ingest/part.py.
+INGEST = {"stillwatch_ingest_records_total", "stillwatch_spool_bytes"}
+
+
+def test_the_dashboard_asks_for_series_that_there_are():
+    board = json.loads((DEPLOY / "grafana" / "stillwatch.json").read_text())
+    asked = {name for p in board["panels"] for t in p["targets"] for name in re.findall(r"stillwatch_\w+", t["expr"])}
+    told = {sample.name for family in Metrics().registry.collect() for sample in family.samples}
+    # A series with labels has no sample before it is first counted: its name is its family's, with the suffixes.
+    for family in Metrics().registry.collect():
+        told |= {family.name, f"{family.name}_total", f"{family.name}_bucket"}
+    assert asked - told - INGEST == set()
+    assert len({p["id"] for p in board["panels"]}) == len(board["panels"]) >= 10
+    source = (ROOT / "src/stillwatch/serve/ingest/part.py").read_text()
+    assert all(name.removesuffix("_total") in source for name in INGEST)
+
+
+def test_the_unit_keeps_the_service_to_its_own_folder():
+    unit = RawConfigParser(strict=False)
+    unit.optionxform = str
+    unit.read(DEPLOY / "stillwatch.service")
+    service = unit["Service"]
+    assert service["ExecStart"].endswith("stillwatch serve")
+    assert service["ProtectSystem"] == "strict"
+    assert service["StateDirectory"] == "stillwatch"
+    assert int(service["TimeoutStopSec"]) > ServeSettings.model_fields["drain_seconds"].default
+
+
+def test_the_image_copies_what_there_is_and_runs_without_rights():
+    text = (DEPLOY / "Dockerfile").read_text()
+    for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.M):
+        assert all((ROOT / name).exists() for name in line.split()[:-1])
+    assert "USER stillwatch" in text
+    _settings_exist(re.findall(r"STILLWATCH_SERVE_([A-Z_]+)", text))
+
+
+def test_the_compose_file_names_settings_that_there_are_and_holds_no_secret():
+    text = (DEPLOY / "compose.yaml").read_text()
+    services = yaml.safe_load(text)["services"]
+    assert services.keys() == {"postgres", "stillwatch", "litellm"}
+    _settings_exist(n.removeprefix("STILLWATCH_SERVE_") for n in services["stillwatch"]["environment"])
+    asked = re.findall(r"(?:PASSWORD|KEY): (.+)", text)
+    assert asked
+    assert all(value.startswith("${") and value.endswith(":?}") for value in asked)
+
+
+def _settings_exist(names):
+    assert {name.lower() for name in names} <= ServeSettings.model_fields.keys()
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "gateways").glob("*.md")), ids=lambda p: p.stem)
+def test_every_recipe_shows_its_file_and_says_what_out_of_reach_means(page):
+    text = page.read_text()
+    assert "out of reach" in text.lower()
+    included = re.findall(r'^--8<-- "(.+)"$', text, re.M)
+    assert included or page.stem == "index"
+    assert all((ROOT / name).is_file() for name in included)
+
+
+def test_every_file_of_a_gateway_is_in_a_recipe():
+    shown = "".join(p.read_text() for p in (ROOT / "docs" / "gateways").glob("*.md"))
+    files = [p for folder in ("gateways", "litellm") for p in (DEPLOY / folder).glob("*.*")]
+    assert len(files) >= 7
+    assert [p.name for p in files if f"/{p.name}" not in shown] == []
