@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.dataset as ds
 import pytest
 
-TABLES = ("accounts", "memberships", "pools", "workloads", "campaigns", "evidence")
+TABLES = ("accounts", "memberships", "pools", "workloads", "campaigns", "evidence", "links")
 
 
 def assert_alike(found: Path, expected: Path) -> None:

@@ -22,13 +22,22 @@ from stillwatch.settings import Settings
 BETWEEN = "500KB"
 
 
-@pytest.mark.parametrize("collect", ["64MB", BETWEEN])
-def test_findings_are_the_same(collect, spark_session, world, embedded, tmp_path):
+def test_findings_are_the_same(spark_session, world, embedded, tmp_path):
     expected, _ = embedded
-    request = Request((str(world),), tmp_path / "out", engine="spark")
-    findings = scan(request, Settings(threads=2, spark_collect=collect))
+    findings = scan(Request((str(world),), tmp_path / "out", engine="spark"), Settings(threads=2))
     assert findings.campaigns
     assert_alike(tmp_path / "out", expected)
+
+
+def test_the_same_days_count(spark_session, world, tmp_path):
+    """With tables on either side of the border."""
+    found = {}
+    for engine in ("duckdb", "spark"):
+        request = Request((str(world),), tmp_path / engine, engine=engine)
+        found[engine] = scan(request, Settings(threads=2, keep_days=20, spark_collect=BETWEEN))
+    assert found["spark"].campaigns
+    assert 0 < found["spark"].traffic.exchanges < 10_000
+    assert_alike(tmp_path / "spark", tmp_path / "duckdb")
 
 
 def test_a_store_is_judged_the_same(spark_session, world, embedded, tmp_path):

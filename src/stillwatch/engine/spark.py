@@ -9,10 +9,12 @@ no list of names: it lies where the data puts it, and since both engines give th
 
 from __future__ import annotations
 
+import os
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -71,7 +73,11 @@ def _started(master: str | None, conf: Mapping[str, str]) -> SparkSession:
     settings = SparkConf().setAll(list(conf.items()))
     if master is not None:
         settings.setMaster(master)
-    return SparkSession.builder.config(conf=settings).getOrCreate()
+    started = SparkSession.builder.config(conf=settings).getOrCreate()
+    context: Any = started.sparkContext
+    if context.master.startswith("local") and "PYSPARK_PYTHON" not in os.environ:
+        context.pythonExec = sys.executable  # the machine's own python3 need not have Stillwatch
+    return started
 
 
 @contextmanager
@@ -172,11 +178,7 @@ class Spark:
             self._hold(name)
             return
         with told("Spark"):
-            frame = self._frame(sql)
-            # What a view reads stays on disk until the engine is closed: the table's name may come to mean another one.
-            for table in dialect.tables(sql):
-                self._there[table] = replace(self._there[table], folder=None)
-            self._bind(name, _Stored(frame, None))
+            self._bind(name, _Stored(self._frame(sql), None))
 
     def create(self, name: str, sql: str) -> None:
         """Hold the result of a query as the table `name`: on the driver where it is small, else in Spark."""
