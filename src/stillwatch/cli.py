@@ -209,7 +209,7 @@ def scan(
         list[Path] | None, typer.Option(help="A second source whose columns are added on the request id.")
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="TOML file that says where columns come from.")] = None,
-    engine: Annotated[str, typer.Option(help="duckdb; spark is not built yet.")] = "duckdb",
+    engine: Annotated[str, typer.Option(help="duckdb, or spark for traffic that outgrew one machine.")] = "duckdb",
     store: Annotated[
         Path | None, typer.Option(help="Folder that keeps what was read: only new files are read, all are judged.")
     ] = None,
@@ -231,8 +231,6 @@ def scan(
 
     Exit status: 0 nothing found, 3 campaigns found, 2 nothing usable in the input, 4 the environment, 130 interrupted.
     """
-    if engine != "duckdb":
-        raise InputError(f"--engine {engine}: only duckdb is built; leave --engine out")
     settings = _settings(
         k=k, memory_limit=memory_limit, threads=threads, keep_days=keep_days, sketch_key_file=sketch_key_file
     )
@@ -241,7 +239,18 @@ def scan(
     from stillwatch.scan import Request
     from stillwatch.scan import scan as find
 
-    request = Request(tuple(traffic), out, format, accounts, models, tuple(join or ()), mapping, store, verdicts)
+    request = Request(
+        tuple(traffic),
+        out,
+        format=format,
+        accounts=accounts,
+        models=models,
+        join=tuple(join or ()),
+        mapping=mapping,
+        store=store,
+        verdicts=verdicts,
+        engine=engine,
+    )
     kept = f"; files that were read to their end are in {store}" if store else ""
     with interrupts.saying(f"interrupted; nothing was published, {out} is as it was{kept}"), _Shown() as shown:
         findings = find(request, settings, shown)

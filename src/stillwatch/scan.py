@@ -7,10 +7,11 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from stillwatch import sources, store
 from stillwatch.campaigns import find
 from stillwatch.campaigns.verdicts import Verdict, heed, verdicts_of
-from stillwatch.engine import DuckDB
+from stillwatch.engine import DuckDB, Engine
 from stillwatch.enrich import Gear
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.findings import Findings
@@ -48,8 +49,15 @@ GROUP_ROWS = 131_072
 MICROSECONDS_AN_HOUR = 3_600_000_000
 MICROSECONDS_A_DAY = 86_400_000_000
 
+ENGINES = ("duckdb", "spark")
 # What is told of a shared passage beside where it stands.
 SHARED = ("passage", "accounts", "exchanges")
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from stillwatch.distributed import Files, Paths
+    from stillwatch.engine.spark import Spark
 
 # Told where a scan stands: the stage, exchanges done in it, and of how many where that is known.
 Progress = Callable[[str, int, int | None], None]
@@ -68,6 +76,7 @@ class Request:
     mapping: Path | None = None
     store: Path | None = None
     verdicts: Path | None = None
+    engine: str = "duckdb"
 
 
 class Feed(Protocol):
@@ -102,20 +111,27 @@ def scan(request: Request, settings: Settings, progress: Progress = _silent, fee
     feed: where the traffic comes from in place of `request.targets`; it takes a store. Raises InputError where nothing
     usable is in the input, EnvironmentFailure where disk, memory or permission fail.
     """
+    _check_engine(request)
     gear = _gear(settings) if request.store is None else None
     with (
         published(request.out) as folder,
         _work_folder(settings, request.out) as work,
         sources.Rejects(folder / "rejected.jsonl") as rejects,
+        _session(request, settings) as within,
     ):
-        inputs = feed.inputs(rejects) if feed is not None else _found(request, rejects)
-        if gear is not None:
-            findings = _Scan(request, settings, gear, inputs, rejects, work, progress).run(folder)
+        if gear is not None and within is not None:
+            inputs, traffic = _spark_scan(request, settings, gear, rejects=rejects, work=work, within=within)
+            spark = _SparkScan(request, settings, gear, inputs, rejects, work, progress, within, traffic)
+            findings = spark.run(folder)
+        elif gear is not None:
+            inputs = _found(request, rejects)
+            findings = _Scan(request, settings, gear, inputs, rejects, work, progress, within).run(folder)
         else:
+            inputs = feed.inputs(rejects) if feed is not None else _found(request, rejects)
             with opened(request.store or Path(), settings.sketch_key_file) as (kept, own):
                 reading = reading_digest([*request.join, *([request.mapping] if request.mapping else [])])
-                stages = _StoreScan(request, settings, own, inputs, rejects, work, progress, kept, reading, feed)
-                findings = stages.run(folder)
+                of = (request, settings, own, inputs, rejects, work, progress, within)
+                findings = _StoreScan(*of, kept, reading, feed).run(folder)
         (folder / "rejected.jsonl").touch()  # empty where nothing was set aside, so that programs find it always
         return findings
 
@@ -133,7 +149,8 @@ def _found(request: Request, rejects: sources.Rejects) -> sources.Inputs:
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """The stages of one scan, with what each needs of the request. `work`: a folder for intermediate files."""
+    """The stages of one scan, with what each needs of the request. `work`: a folder for intermediate files. `within`:
+    the session of Spark, where that is the engine."""
 
     request: Request
     settings: Settings
@@ -142,15 +159,15 @@ class _Scan:
     rejects: sources.Rejects
     work: Path
     progress: Progress
+    within: SparkSession | None
 
     def run(self, folder: Path) -> Findings:
         """Read, judge, and write the results into `folder`."""
         settings = self.settings
         # Small and quickly read: a fault in them is told at once.
         known = _known(self.inputs, self.rejects, self.request.verdicts)
-        read = self._read()
-        with DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads) as engine:
-            engine.register_parquet("enriched", self.work / "enriched")
+        with self._engine() as engine:
+            read = self._read(engine)
             found = self._judge(engine, known, read)
             self.progress("write", 0, None)
             return write_results(
@@ -164,6 +181,21 @@ class _Scan:
                 absent=read.absent,
             )
 
+    def _engine(self) -> AbstractContextManager[Engine]:
+        settings = self.settings
+        if self.within is None:
+            return DuckDB(self.work, memory_limit=settings.memory_limit, threads=settings.threads)
+        from stillwatch.engine.spark import Spark
+
+        return Spark(
+            self.within,
+            self.work,
+            folder=settings.spark_folder,
+            collect=settings.spark_collect,
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+        )
+
     def _batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
         """The traffic, in the same order each time."""
         request = self.request
@@ -175,8 +207,8 @@ class _Scan:
             batch_rows=self.settings.batch_rows,
         )
 
-    def _read(self) -> Read:
-        """Enrich all traffic and write it, in reading order, into the working folder's `enriched`."""
+    def _read(self, engine: Engine) -> Read:
+        """Enrich all traffic, in reading order, as `enriched` in the engine."""
         present: set[str] = set()
         rows = 0
 
@@ -192,9 +224,10 @@ class _Scan:
         with closing(_Parts(self.work / "enriched")) as parts:
             for _, batch in enriched(stretches(_rows_known(self.inputs.traffic)), self.gear, self.settings.threads):
                 parts.write(batch)
+        engine.register_parquet("enriched", self.work / "enriched")
         return Read(rows, tuple(n for n in EXCHANGES.names if n not in present), self.inputs.formats)
 
-    def _judge(self, engine: DuckDB, known: _Known, read: Read) -> Assembled:
+    def _judge(self, engine: Engine, known: _Known, read: Read) -> Assembled:
         self.progress("store", 0, None)
         since = self._since(engine)
         rows = read.rows if since is None else engine.scalar("SELECT count(*) FROM enriched")
@@ -203,8 +236,8 @@ class _Scan:
         def progress(stage: str, done: int) -> None:
             self.progress(stage, done, ids)
 
-        local = store.Local(self.work / "enriched", self.work, self.settings.threads, since, progress)
-        store.build(engine, ids < rows, local)
+        here = store.Local(self.work / "enriched", self.work, self.settings.threads, since, progress)
+        store.build(engine, ids < rows, here if self.within is None else None)
         _register_known(engine, known)
         self.progress("workloads", 0, None)
         jobs = find_jobs(engine)
@@ -222,20 +255,24 @@ class _Scan:
         )
         return self._named(found, jobs)
 
-    def _since(self, engine: DuckDB) -> int | None:
+    def _since(self, engine: Engine) -> int | None:
         """The first day that counts; None where all do. `enriched` is then what counts of it."""
         if self.settings.keep_days is None:
             return None
         since = engine.scalar("SELECT max(day) FROM enriched") - self.settings.keep_days + 1
-        engine.register_parquet("enriched_ever", self.work / "enriched")
+        self._keep_ever(engine)
         engine.view("enriched", f"SELECT * FROM enriched_ever WHERE day >= {since}")
         return since
+
+    def _keep_ever(self, engine: Engine) -> None:
+        """Name all that was read `enriched_ever` in the engine, so that `enriched` may become a view of it."""
+        engine.register_parquet("enriched_ever", self.work / "enriched")
 
     def _named(self, found: Assembled, jobs: Jobs) -> Assembled:  # noqa: ARG002
         """What was found under the ids that it is reported by: in order, where nothing is known of earlier scans."""
         return found
 
-    def _texts(self, engine: DuckDB, read: Read) -> list[SharedText]:
+    def _texts(self, engine: Engine, read: Read) -> list[SharedText]:
         """What k parties share, from a second reading of the traffic."""
         self.progress("passages", 0, None)
         places = wanted(engine, self.settings.k)
@@ -262,6 +299,97 @@ class _Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class _SparkScan(_Scan):
+    """A scan whose traffic is read by Spark's tasks."""
+
+    traffic: Files | Paths
+
+    def _read(self, engine: Engine) -> Read:
+        """Enrich all traffic in Spark, as `enriched` in the engine."""
+        total = _rows_known(self.inputs.traffic) or None
+        self.progress("enrich", 0, total)
+        found = self.traffic.read(_in_spark(engine), self.rejects)
+        self.progress("enrich", found.rows, total)
+        return Read(found.rows, tuple(n for n in EXCHANGES.names if n not in found.columns), found.formats)
+
+    def _keep_ever(self, engine: Engine) -> None:
+        engine.view("enriched_ever", "SELECT * FROM enriched")
+
+    def _texts(self, engine: Engine, read: Read) -> list[SharedText]:  # noqa: ARG002
+        """What k parties share, from those files of the traffic that hold it."""
+        self.progress("passages", 0, None)
+        places = wanted(engine, self.settings.k)
+        if not places.num_rows:
+            return []
+        texts = self.traffic.texts(_in_spark(engine), places["exchange_no"].to_numpy())
+        at = pc.index_in(places["exchange_no"], texts["exchange_no"].combine_chunks()).cast(pa.int64())
+        column = places.schema.get_field_index("exchange_no")
+        return read_texts(places.set_column(column, "exchange_no", at), texts.to_batches(), self.gear, self.settings.k)
+
+
+def _in_spark(engine: Engine) -> Spark:
+    from stillwatch.engine.spark import Spark
+
+    assert isinstance(engine, Spark)
+    return engine
+
+
+@contextmanager
+def _session(request: Request, settings: Settings) -> Iterator[SparkSession | None]:
+    """A session of Spark where the request wants it."""
+    if request.engine != "spark":
+        yield None
+        return
+    from stillwatch.engine.spark import session
+
+    with session(settings.spark_master, settings.spark_conf) as within:
+        yield within
+
+
+def _check_engine(request: Request) -> None:
+    """Refuse an engine that there is not, or that cannot do what is asked; raises InputError."""
+    if request.engine not in ENGINES:
+        raise InputError(f"--engine {request.engine}: no such engine; use {' or '.join(ENGINES)}")
+    remote = [target for target in request.targets if "://" in target]
+    if request.engine == "duckdb":
+        if remote:
+            raise InputError(f"{remote[0]}: only --engine spark reads such paths; bring the files here, or use it")
+        return
+    missing = [name for name in ("pyspark", "sqlglot", "pandas") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"--engine spark: {', '.join(missing)} not installed: pip install 'stillwatch[spark]', or leave it out"
+        )
+    if request.join:
+        raise InputError("--join is not taken by --engine spark: join the second source to the traffic in Spark first")
+    if remote and len(remote) < len(request.targets):
+        raise InputError(f"{remote[0]}: give all traffic as such paths (file:///... for files here), or none")
+    if remote and request.store:
+        raise InputError(f"{remote[0]}: a store takes files of this machine: leave --store out, or bring them here")
+
+
+def _spark_scan(
+    request: Request, settings: Settings, gear: Gear, *, rejects: sources.Rejects, work: Path, within: SparkSession
+) -> tuple[sources.Inputs, Files | Paths]:
+    """What there is to read by Spark's tasks, and what beside it."""
+    from stillwatch.distributed import Files, Paths, Reading, remote_inputs
+
+    reading = Reading(sources.choose(request.mapping), gear, settings.batch_rows)
+    if not any("://" in target for target in request.targets):
+        inputs = _found(request, rejects)
+        return inputs, Files.of(inputs, reading)
+    inputs, files = remote_inputs(
+        within,
+        request.targets,
+        accounts=request.accounts,
+        models=request.models,
+        rejects=rejects,
+        to=work / "beside",
+    )
+    return inputs, Paths(files, reading, request.format)
+
+
+@dataclass(frozen=True, slots=True)
 class _StoreScan(_Scan):
     """A scan over all that a store holds. given: the files of this run, once they were read. reading: what else decides
     how they are read."""
@@ -277,8 +405,8 @@ class _StoreScan(_Scan):
             return self.feed.batches(inputs, rejects)
         return _Scan._batches(self, inputs, rejects)
 
-    def _read(self) -> Read:
-        """Take what is new into the store, and show all its exchanges in the working folder's `enriched`."""
+    def _read(self, engine: Engine) -> Read:
+        """Take what is new into the store, and show all its exchanges as `enriched` in the engine."""
         known, new = told_apart(self.kept, self.inputs)
         self.given.extend(known)
         if new:
@@ -309,9 +437,10 @@ class _StoreScan(_Scan):
                 self.rejects.count += count
                 self.rejects.by_reason[reason] = self.rejects.by_reason.get(reason, 0) + count
         self.kept.link(self.work / "enriched")
+        engine.register_parquet("enriched", self.work / "enriched")
         return Read(manifest.rows, manifest.absent, dict(Counter(source.format for source in manifest.sources)))
 
-    def _texts(self, engine: DuckDB, read: Read) -> list[SharedText]:  # noqa: ARG002
+    def _texts(self, engine: Engine, read: Read) -> list[SharedText]:  # noqa: ARG002
         """What k parties share: as the store keeps it, else as this run's traffic has it, which is kept then."""
         self.progress("passages", 0, None)
         k = self.settings.k
@@ -340,7 +469,7 @@ class _StoreScan(_Scan):
         alone = pa.table({"job": here["passage"], "exchange_no": here["at"]} | {name: here[name] for name in SHARED})
         return {text.passage: text.text for text in self._read_texts(alone, inputs, rows)}
 
-    def _covered(self, engine: DuckDB, places: pa.Table) -> dict[int, str]:
+    def _covered(self, engine: Engine, places: pa.Table) -> dict[int, str]:
         """Texts of passages of which this run's traffic has some exchange, by passage."""
         here, inputs, _ = self._at_hand(places)
         if not here.num_rows:
@@ -411,7 +540,7 @@ def _rows_known(files: list[sources.TrafficFile]) -> int | None:
         return None  # the reader will say what is wrong, and where
 
 
-def _register_intents(engine: DuckDB, asked: dict[int, list[str]]) -> None:
+def _register_intents(engine: Engine, asked: dict[int, list[str]]) -> None:
     pairs = [(job, name) for job, names in asked.items() for name in names]
     jobs, names = [j for j, _ in pairs], [n for _, n in pairs]
     engine.register(
@@ -510,12 +639,12 @@ def _known(inputs: sources.Inputs, rejects: sources.Rejects, verdicts: Path | No
     )
 
 
-def _account_ids(engine: DuckDB) -> dict[int, str]:
+def _account_ids(engine: Engine) -> dict[int, str]:
     ids = engine.query("SELECT account_no, account_id FROM parties").to_pydict()
     return dict(zip(ids["account_no"], ids["account_id"], strict=True))
 
 
-def _register_known(engine: DuckDB, known: _Known) -> None:
+def _register_known(engine: Engine, known: _Known) -> None:
     """`known_accounts` (with account_no) and `models` (model, released_day), empty where there is no file."""
     accounts, models = known.accounts, known.models
     changed = accounts["status_changed_at"].cast(pa.int64())
@@ -539,7 +668,7 @@ def _whole(times: pa.ChunkedArray, unit: int) -> pa.Array:
     return pa.array([None if t is None else t // unit for t in times.cast(pa.int64()).to_pylist()], pa.int64())
 
 
-def _silent_accounts(engine: DuckDB) -> frozenset[str]:
+def _silent_accounts(engine: Engine) -> frozenset[str]:
     """Columns of the account and model files without any value, as evidence names them."""
     silent = set()
     for column in (

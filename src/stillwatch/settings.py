@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 
@@ -49,6 +49,23 @@ class Settings(BaseSettings):
         None,
         description="file with the secret key of the sketch; without it a store uses its own, and a one-off scan a "
         "published key, so that it can be repeated",
+    )
+    spark_master: str | None = Field(
+        None, description="where Spark runs, e.g. spark://host:7077; by default as spark-submit or its own files say"
+    )
+    spark_conf: dict[str, str] = Field(
+        default_factory=dict,
+        description="properties of Spark, e.g. spark.executor.memory, for a session that the scan starts; in the "
+        "environment as JSON",
+    )
+    spark_folder: str | None = Field(
+        None,
+        description="path that all of Spark's workers can write, for intermediate tables, e.g. s3a://bucket/tmp; by "
+        "default the working folder",
+    )
+    spark_collect: ByteSize = Field(
+        ByteSize(64_000_000),
+        description="tables of Spark that take at most so much as Parquet are worked on by the driver, e.g. 64MB",
     )
     work_dir: Path | None = Field(None, description="folder for intermediate files; by default beside the output")
 

@@ -15,7 +15,8 @@ from tools.reference.markdown import NONE, code, sentence, table
 _LEAD = """\
 A setting comes from the first of these that names it: the command line, where the command has an option for it; the
 environment; the file `stillwatch.toml` in the working directory; the default. The effective values are written into
-every result (`settings` in `findings.json`).
+every result (`settings` in `findings.json`), but for those that decide nothing about what is found and may hold paths
+or passwords: `sketch_key_file`, `work_dir` and those of Spark.
 
 ```toml
 # stillwatch.toml
@@ -27,6 +28,8 @@ threads = 4
 
 def type_name(annotation: Any) -> str:
     """A type as the page writes it; None is left out, since an absent setting is simply not set."""
+    if get_origin(annotation) is dict:
+        return "table"
     arms = [a for a in get_args(annotation) if a is not NoneType]
     if any(isinstance(a, str) for a in arms):
         return "str"
@@ -47,6 +50,8 @@ def bounds(field: FieldInfo) -> str:
 
 def default(field: FieldInfo) -> str:
     """The default as it would be written; one that depends on the machine is told by the description."""
+    if field.default_factory is dict:
+        return NONE
     if field.default_factory is not None:
         return "by the machine"
     if isinstance(field.default, tuple):

@@ -12,7 +12,7 @@ import pyarrow as pa
 from stillwatch.campaigns.dedicated import dedicated
 from stillwatch.campaigns.search import LIKELY, Candidate
 from stillwatch.campaigns.theft import AGED_US, HEAD_START_US, Sightings, theft_bits
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 
 # A job is a campaign's own where so many in a hundred of the accounts that run it are members of some campaign.
 OWN_PERCENT = 80
@@ -48,7 +48,7 @@ class Member:
         return self.theft_bits > 0
 
 
-def take_traffic(engine: DuckDB, campaigns: list[Candidate], workload_of: list[dict[int, int]]) -> None:
+def take_traffic(engine: Engine, campaigns: list[Candidate], workload_of: list[dict[int, int]]) -> None:
     """Leave `campaign_members` (campaign_no, account_no, probability) and `campaign_traffic` (campaign_no, workload_no
     and the columns of `traffic`) in the engine: the exchanges of the members that carry the campaign's jobs, each once.
 
@@ -105,7 +105,7 @@ class _Seen:
         return sum(n for n, job, own in rows if own > job)
 
 
-def _seen(engine: DuckDB, what: str) -> dict[tuple[int, int], _Seen]:
+def _seen(engine: Engine, what: str) -> dict[tuple[int, int], _Seen]:
     engine.create("seen", _sql(what))
     found: dict[tuple[int, int], _Seen] = defaultdict(_Seen)
     for row in engine.query(_sql("sightings")).to_pylist():
@@ -124,7 +124,7 @@ def _lived_before(row: dict[str, int | None]) -> bool:
     return (own is not None and own + HEAD_START_US <= first) or (created is not None and created + AGED_US <= first)
 
 
-def _keys(engine: DuckDB) -> dict[tuple[int, int], list[tuple[str, int]]]:
+def _keys(engine: Engine) -> dict[tuple[int, int], list[tuple[str, int]]]:
     """For every campaign and account, the keys that sent its exchanges, the busiest first."""
     keys: dict[tuple[int, int], list[tuple[str, int]]] = {}
     for row in engine.query(
@@ -135,7 +135,7 @@ def _keys(engine: DuckDB) -> dict[tuple[int, int], list[tuple[str, int]]]:
     return keys
 
 
-def members(engine: DuckDB) -> dict[int, list[Member]]:
+def members(engine: Engine) -> dict[int, list[Member]]:
     """For every campaign of `campaign_traffic` its members and victims, the most probable and busiest first."""
     keys = _keys(engine)
     engine.create("member_traffic", _sql("member_traffic"))
@@ -165,7 +165,7 @@ def members(engine: DuckDB) -> dict[int, list[Member]]:
     return found
 
 
-def without_other_business(engine: DuckDB, found: dict[int, list[Member]]) -> dict[int, frozenset[int]]:
+def without_other_business(engine: Engine, found: dict[int, list[Member]]) -> dict[int, frozenset[int]]:
     """For every campaign the members that do nothing else, where there are any; an account of several campaigns in the
     one that it does most for. Asks `member_traffic`, which `members` left."""
     busiest: dict[int, tuple[int, int]] = {}
@@ -188,7 +188,7 @@ def without_other_business(engine: DuckDB, found: dict[int, list[Member]]) -> di
 
 
 def take_all_they_send(
-    engine: DuckDB,
+    engine: Engine,
     found: dict[int, list[Member]],
     alone: dict[int, frozenset[int]],
     workload_of: dict[int, int],

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.campaigns.judgement import RIVALS, Judgement, judge
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.evidence.cells import count_cells, count_groups
 from stillwatch.evidence.kind import VIEW_CAP, linkage
 from stillwatch.evidence.links import Holders
@@ -86,7 +86,7 @@ class _Sends:
         return membership(group, business)
 
 
-def _sends(engine: DuckDB, sent: pa.Table) -> _Sends:
+def _sends(engine: Engine, sent: pa.Table) -> _Sends:
     known = engine.query(
         "SELECT p.account_no, p.exchanges, k.verification = 'contract' AS contracted, "
         "dense_rank() OVER (ORDER BY coalesce('of ' || k.organization_id, CAST(p.account_no AS VARCHAR))) AS owner "
@@ -123,7 +123,7 @@ class _Part:
 class _Search:
     """What every step of the search asks: the engine's tables, which columns are silent, and who sends what."""
 
-    engine: DuckDB
+    engine: Engine
     silent: frozenset[str]
     sends: _Sends
     asked: dict[str, Holders] = field(default_factory=dict)
@@ -223,7 +223,7 @@ def _together(accounts: npt.NDArray[np.int64], of: list[_Part]) -> _Part:
     return _Part(accounts, np.unique(np.concatenate([p.jobs for p in of])), likely, max(p.ceiling for p in of))
 
 
-def find(engine: DuckDB, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
+def find(engine: Engine, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
     """Every group that was considered: pools first, then the groups of which no hand was found.
 
     From one side, groups that share jobs are tested for one hand; nothing was selected by links yet, so that test is a

@@ -1,4 +1,4 @@
-"""The embedded engine: DuckDB in a folder of its own, bounded in memory, spilling to disk."""
+"""The embedded engine: Engine in a folder of its own, bounded in memory, spilling to disk."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ class DuckDB:
 
     memory_limit: e.g. "4GB"; beyond it DuckDB spills into `folder`. threads: how many cores it may use.
     """
+
+    # Sixteen keep each GROUP BY a sixteenth of the traffic's passages.
+    ranges = 16
 
     def __init__(self, folder: Path, *, memory_limit: str = "4GB", threads: int = 2) -> None:
         self._folder = folder / "engine"

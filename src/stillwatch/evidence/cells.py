@@ -12,7 +12,7 @@ from importlib.resources import files
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 
 # Two sums of 48-bit marks tell sets apart but for one chance in 2^96 a pair, and 32,768 jobs in one exchange fit.
 MARK = 2**48
@@ -24,7 +24,7 @@ def _sql(name: str, **given: str) -> str:
     return text.format(**given) if given else text
 
 
-def count_cells(engine: DuckDB) -> None:
+def count_cells(engine: Engine) -> None:
     """Leave `cells`, `shared_prompts` and `shared_end_users` in the engine, and what `count_groups` needs besides.
 
     The engine holds `traffic`, `job_traffic` and `account_jobs`.
@@ -42,7 +42,7 @@ def count_cells(engine: DuckDB) -> None:
     engine.drop("cell_values")
 
 
-def count_groups(engine: DuckDB) -> None:
+def count_groups(engine: Engine) -> None:
     """Leave, for the groups of `group_jobs` and `candidates`, `group_cells`, `group_prompts` and `group_end_users`
     (group_no and the columns of `cells`; group_no, set_no, account_no, value), and the view `group_traffic`."""
     engine.create("group_sets", _sql("group_sets"))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.enrich.kernel_cache import ensure_kernel_cache
 from stillwatch.evidence.kind import Link
 
@@ -62,7 +62,7 @@ class Reached:
     hit: Integers
 
 
-def holders(engine: DuckDB, kind: Link) -> Holders:
+def holders(engine: Engine, kind: Link) -> Holders:
     """Ask a kind's query; the engine holds `known_accounts` besides."""
     engine.create("link", f"SELECT DISTINCT account_no, value FROM ({kind.sql})")
     everyone = engine.query("SELECT DISTINCT account_no FROM link")["account_no"].to_numpy()

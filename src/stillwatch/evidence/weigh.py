@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
 from stillwatch.evidence.kind import TRAIT_OUTSIDERS, linkage
 from stillwatch.evidence.links import Holders, Reach, Reached, clusters, holders
@@ -78,7 +78,7 @@ class Weighed:
     held: dict[str, Held] = field(default_factory=dict)
 
 
-def _links(engine: DuckDB, kind: Link, groups: dict[int, Weighed], asked: dict[str, Holders]) -> None:
+def _links(engine: Engine, kind: Link, groups: dict[int, Weighed], asked: dict[str, Holders]) -> None:
     if kind.name not in asked:
         asked[kind.name] = holders(engine, kind)
     of = asked[kind.name]
@@ -129,7 +129,7 @@ def _kin_rate(of: Holders, known: int) -> float:
     return (len(accounts) - len(np.unique(label))) / known
 
 
-def _traits(engine: DuckDB, kind: Trait, groups: dict[int, Weighed]) -> None:
+def _traits(engine: Engine, kind: Trait, groups: dict[int, Weighed]) -> None:
     rows = engine.query(f"SELECT account_no, part, whole FROM ({kind.sql}) ORDER BY account_no")
     accounts = rows["account_no"].to_numpy()
     if len(accounts) < 2:
@@ -176,7 +176,7 @@ def _observe(
     group.observations.append(Observation(kind, linkage(joined, chances, expected, outsiders), counts))
 
 
-def _conduct(engine: DuckDB, kind: Conduct, groups: dict[int, Weighed]) -> None:
+def _conduct(engine: Engine, kind: Conduct, groups: dict[int, Weighed]) -> None:
     for row in engine.query(kind.sql).to_pylist():
         counts = {k: int(v) for k, v in row.items() if v is not None}
         group = groups.get(counts.pop("group_no"))
@@ -187,7 +187,7 @@ def _conduct(engine: DuckDB, kind: Conduct, groups: dict[int, Weighed]) -> None:
 
 
 def weigh(
-    engine: DuckDB, candidates: pa.Table, silent: frozenset[str], asked: dict[str, Holders] | None = None
+    engine: Engine, candidates: pa.Table, silent: frozenset[str], asked: dict[str, Holders] | None = None
 ) -> dict[int, Weighed]:
     """Weigh every candidate group.
 

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from stillwatch.campaigns.search import LIKELY
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.enrich import Gear
 from stillwatch.findings import Findings
 from stillwatch.outputs.assembled import Assembled
@@ -60,7 +60,7 @@ def _members(found: Assembled) -> dict[str, _Standing]:
     return best
 
 
-def _accounts(engine: DuckDB, found: Assembled) -> list[dict[str, object]]:
+def _accounts(engine: Engine, found: Assembled) -> list[dict[str, object]]:
     """One row an account; whoever was looked at with a group and does not take part stays below the accused."""
     best = _members(found)
     for group in [*found.campaigns, *found.others]:
@@ -76,7 +76,7 @@ def _accounts(engine: DuckDB, found: Assembled) -> list[dict[str, object]]:
     return [{"account_id": n, **asdict(best.get(n, _Standing()))} for n in everyone["account_id"].to_pylist()]
 
 
-def _memberships(engine: DuckDB, found: Assembled) -> list[dict[str, object]]:
+def _memberships(engine: Engine, found: Assembled) -> list[dict[str, object]]:
     rows = engine.query(
         "SELECT campaign_no, workload_no, account_no, key_id FROM campaign_traffic "
         "GROUP BY campaign_no, workload_no, account_no, key_id ORDER BY 1, 2, 3, 4 NULLS FIRST"
@@ -96,7 +96,7 @@ def _memberships(engine: DuckDB, found: Assembled) -> list[dict[str, object]]:
     ]
 
 
-def _exchanges(engine: DuckDB, found: Assembled, folder: Path) -> None:
+def _exchanges(engine: Engine, found: Assembled, folder: Path) -> None:
     """exchanges/day=YYYY-MM-DD/: what belongs to a campaign, victims' stolen exchanges with it."""
     rows = engine.query(
         "SELECT e.exchange_id, c.time_us, c.campaign_no, c.workload_no, m.probability_ppm FROM campaign_traffic AS c "
@@ -150,7 +150,7 @@ def _evidence(findings: Findings) -> list[dict[str, object]]:
     ]
 
 
-def _tables(engine: DuckDB, found: Assembled, findings: Findings, folder: Path) -> None:
+def _tables(engine: Engine, found: Assembled, findings: Findings, folder: Path) -> None:
     _write(folder, "accounts", OUT_ACCOUNTS, _accounts(engine, found))
     _write(folder, "memberships", OUT_MEMBERSHIPS, _memberships(engine, found))
     _exchanges(engine, found, folder)
@@ -211,7 +211,7 @@ def _tables(engine: DuckDB, found: Assembled, findings: Findings, folder: Path) 
 
 def write_results(
     folder: Path,
-    engine: DuckDB,
+    engine: Engine,
     found: Assembled,
     *,
     settings: Settings,

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns import Candidate, Member, members
 from stillwatch.campaigns.roles import take_all_they_send, take_traffic, without_other_business
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.workloads import Jobs
 from stillwatch.workloads.intents import title
 from stillwatch.workloads.text import SharedText
@@ -61,7 +61,7 @@ class _Size:
     accounts: int = 0
 
 
-def _sizes(engine: DuckDB, candidates: list[Candidate]) -> list[_Size]:
+def _sizes(engine: Engine, candidates: list[Candidate]) -> list[_Size]:
     rows = [(n, job) for n, c in enumerate(candidates) for job in c.jobs]
     engine.register(
         "candidate_jobs",
@@ -106,7 +106,7 @@ def _workloads(
 
 
 def assemble(
-    engine: DuckDB,
+    engine: Engine,
     jobs: Jobs,
     candidates: list[Candidate],
     *,

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from stillwatch import __version__
 from stillwatch.campaigns.calibration import calibration
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.enrich import Gear
 from stillwatch.evidence import Link
 from stillwatch.findings import (
@@ -41,13 +41,15 @@ CLEARED_LISTED = 60
 MARKS_LISTED = 60
 # A gateway may write a model's name differently each time.
 TARGETS_LISTED = 60
+# Where a scan runs decides nothing that it finds, and the properties of Spark may hold passwords.
+SAID_NOWHERE = {"work_dir", "sketch_key_file", *(n for n in Settings.model_fields if n.startswith("spark_"))}
 
 
 # Of each campaign and passage that is listed: accounts, exchanges, and accounts outside.
 Carried = dict[tuple[int, int], tuple[int, int, int]]
 
 
-def _carried(engine: DuckDB, found: Assembled) -> Carried:
+def _carried(engine: Engine, found: Assembled) -> Carried:
     """Who carries the passages that are listed."""
     listed = {
         (number, text.passage)
@@ -66,7 +68,7 @@ def _carried(engine: DuckDB, found: Assembled) -> Carried:
     return {(r["campaign_no"], r["passage"]): (r["accounts"], r["exchanges"], r["outside"]) for r in rows}
 
 
-def _workload(engine: DuckDB, campaign_no: int, number: int, workload: NamedWorkload, carried: Carried) -> Workload:
+def _workload(engine: Engine, campaign_no: int, number: int, workload: NamedWorkload, carried: Carried) -> Workload:
     where = f"FROM campaign_traffic WHERE campaign_no = {campaign_no} AND workload_no = {number}"
     totals = engine.query(
         "SELECT count(*) AS exchanges, count(DISTINCT account_no) AS accounts, count(DISTINCT prompt_hash) AS prompts "
@@ -95,11 +97,11 @@ def _passage(carried: tuple[int, int, int], text: SharedText) -> Passage:
     )
 
 
-def _days(engine: DuckDB, sql: str) -> list[DayCount]:
+def _days(engine: Engine, sql: str) -> list[DayCount]:
     return [DayCount(day=day_text(r["day"]), exchanges=r["exchanges"]) for r in engine.query(sql).to_pylist()]
 
 
-def _hours(engine: DuckDB, table: str) -> list[list[int]]:
+def _hours(engine: Engine, table: str) -> list[list[int]]:
     grid = [[0] * 24 for _ in range(7)]
     for row in engine.query(
         f"SELECT hour_of_week, count(*) AS exchanges FROM {table} GROUP BY hour_of_week"
@@ -108,7 +110,7 @@ def _hours(engine: DuckDB, table: str) -> list[list[int]]:
     return grid
 
 
-def _marks(engine: DuckDB, campaign_no: int, first_us: int, last_us: int, targets: list[str]) -> list[Mark]:
+def _marks(engine: Engine, campaign_no: int, first_us: int, last_us: int, targets: list[str]) -> list[Mark]:
     marks = [
         Mark(time=moment(r["released_us"]), kind="release", label=r["model"])
         for r in engine.query(
@@ -153,7 +155,7 @@ def _against(group: NamedGroup, factors: list[Factor]) -> list[str]:
     return said
 
 
-def _volume_others(engine: DuckDB, campaign_no: int) -> list[DayCount]:
+def _volume_others(engine: Engine, campaign_no: int) -> list[DayCount]:
     """What the members send besides, by day."""
     return _days(
         engine,
@@ -176,7 +178,7 @@ def _summary(group: NamedGroup, workloads: list[Workload], accounts: int, total:
 
 
 def _campaign(
-    engine: DuckDB,
+    engine: Engine,
     number: int,
     group: NamedGroup,
     found: Assembled,
@@ -275,7 +277,7 @@ def _notes(absent: tuple[str, ...], has_accounts: bool) -> list[str]:
 
 
 def document(
-    engine: DuckDB,
+    engine: Engine,
     found: Assembled,
     *,
     settings: Settings,
@@ -309,7 +311,7 @@ def document(
         duplicates=found.duplicates,
         rejected_by_reason=dict(sorted(rejects.by_reason.items())),
         formats=dict(sorted(inputs.formats.items())),
-        capped_sketches=engine.scalar("SELECT sum(capped) FROM exchanges"),
+        capped_sketches=engine.scalar("SELECT CAST(sum(capped) AS BIGINT) FROM exchanges"),
         has_accounts=has_accounts,
         has_models=inputs.models is not None,
         volume=_days(engine, "SELECT day, count(*) AS exchanges FROM traffic GROUP BY day ORDER BY day"),
@@ -328,8 +330,7 @@ def document(
         traffic=traffic,
         campaigns=campaigns,
         cleared=cleared[:CLEARED_LISTED],
-        settings=settings.model_dump(mode="json", exclude={"work_dir", "sketch_key_file"})
-        | {"calibration_slope": calibration().slope},
+        settings=settings.model_dump(mode="json", exclude=SAID_NOWHERE) | {"calibration_slope": calibration().slope},
         sketch_key="published" if gear.published else "secret",
         notes=[*_notes(absent, has_accounts), *rejects.warnings],
     )

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.enrich import Gear
 from stillwatch.evidence import Link, kinds
 from stillwatch.tables import OUT_LINKS
@@ -99,7 +99,7 @@ class Keyed:
         return self("", "").encode()
 
 
-def _rows(engine: DuckDB, trace: Trace, k: int) -> pa.Table:
+def _rows(engine: Engine, trace: Trace, k: int) -> pa.Table:
     """account_id, value in clear, values (of the account), holders, known."""
     least = k if trace.text else 1 if trace.everyone else 2
     engine.create("link", f"SELECT DISTINCT account_no, CAST(value AS VARCHAR) AS value FROM ({trace.sql})")
@@ -121,7 +121,7 @@ def _named(values: pa.ChunkedArray, trace: Trace, keyed: Keyed) -> pa.Array:
     return pc.take(pa.array(names, pa.string()), coded.indices)
 
 
-def _tables(engine: DuckDB, keyed: Keyed, k: int) -> Iterator[pa.Table]:
+def _tables(engine: Engine, keyed: Keyed, k: int) -> Iterator[pa.Table]:
     for trace in traces():
         rows = _rows(engine, trace, k)
         columns = {
@@ -135,7 +135,7 @@ def _tables(engine: DuckDB, keyed: Keyed, k: int) -> Iterator[pa.Table]:
         yield pa.table(columns, schema=pa.schema([pa.field(c.name, c.type) for c in OUT_LINKS.columns]))
 
 
-def write_links(engine: DuckDB, gear: Gear, folder: Path, k: int) -> None:
+def write_links(engine: Engine, gear: Gear, folder: Path, k: int) -> None:
     """Write `links.parquet` from the tables that a scan leaves in the engine. k: accounts that must share a passage."""
     keyed = Keyed(gear)
     whole = pa.concat_tables(_tables(engine, keyed, k))

@@ -6,7 +6,7 @@ import graspologic_native as native
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.evidence import Link, kinds
 from stillwatch.evidence.weigh import Integers
 
@@ -23,7 +23,7 @@ NEXT = 3
 SEED = 1
 
 
-def _edges(engine: DuckDB, kind: Link, accounts: int) -> pa.Table:
+def _edges(engine: Engine, kind: Link, accounts: int) -> pa.Table:
     """a, b, holders: pairs of accounts that hold one value of a kind, and how many accounts hold it."""
     return engine.query(f"""
         WITH held AS (SELECT DISTINCT account_no, value FROM ({kind.sql})),
@@ -38,7 +38,7 @@ def _edges(engine: DuckDB, kind: Link, accounts: int) -> pa.Table:
     """)
 
 
-def communities(engine: DuckDB, silent: frozenset[str]) -> list[Integers]:
+def communities(engine: Engine, silent: frozenset[str]) -> list[Integers]:
     """Communities of two or more accounts that links join, the earliest first; each an ascending array.
 
     A value that n of N accounts hold is worth log2(N / n) bits to each pair that holds it: popular values are worth

@@ -55,17 +55,22 @@ def parquet_schema(path: Path) -> pa.Schema:
         raise DamagedFile(DAMAGED) from failure
 
 
-def parquet_batches(path: Path, names: Sequence[str], batch_rows: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+def parquet_batches(
+    path: Path, names: Sequence[str], batch_rows: int, groups: tuple[int, int] | None = None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Number of the first row (from 0) and a batch of the named columns, none larger than BATCH_BYTES but single rows.
 
-    Raises DamagedFile where the file breaks off; the batches before that stand.
+    groups: the first and last row group to read, if not all. Raises DamagedFile where the file breaks off; the batches
+    before that stand.
     """
     row = 0
     try:
         with pq.ParquetFile(path, read_dictionary=_repeated(path, names), buffer_size=READ_BYTES) as file:
             present = [name for name in dict.fromkeys(names) if name in file.schema_arrow.names]
             size = _batch_rows(file.metadata, present, batch_rows)
-            for batch in file.iter_batches(batch_size=size, columns=present, use_threads=False):
+            wanted = range(groups[0], groups[1] + 1) if groups else None
+            row = sum(file.metadata.row_group(g).num_rows for g in range(groups[0])) if groups else 0
+            for batch in file.iter_batches(batch_size=size, row_groups=wanted, columns=present, use_threads=False):
                 for part in _parts(batch):
                     yield row, part
                     row += part.num_rows

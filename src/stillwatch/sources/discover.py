@@ -33,12 +33,16 @@ NEITHER: Final = "neither Parquet nor JSON lines"
 
 @dataclass(frozen=True, slots=True)
 class TrafficFile:
-    """One file of traffic: its format's name, whether it is Parquet, and columns that its folders supply."""
+    """One file of traffic: its format's name, whether it is Parquet, and columns that its folders supply.
+
+    groups: the first and the last of the row groups that are meant, where it is a stretch of a Parquet file.
+    """
 
     path: Path
     format: str
     parquet: bool = False
     partitions: tuple[tuple[str, str], ...] = ()
+    groups: tuple[int, int] | None = None
 
 
 @dataclass
@@ -81,9 +85,9 @@ def discover(
             elif getattr(inputs, role) not in (accounts, models):
                 rejects.add(str(path), f"a second {path.name}; name the one to use", file=True)
             continue
-        partitions = _partitions(path)
+        partitions = partitions_of(path)
         try:
-            traffic = _sniff(path, format, partitions, bool(join))
+            traffic = sniff(path, format, partitions, bool(join))
         except DamagedFile as damage:
             rejects.add(str(path), str(damage), file=True)
             continue
@@ -125,7 +129,7 @@ def _listed(target: str, rejects: Rejects) -> list[Path] | None:
     if path.exists():
         return [path]
     # A glob may be absolute, which Path.glob does not take.
-    matched = [m for m in map(Path, glob.glob(target, recursive=True)) if not _kept_apart(m.name)]  # noqa: PTH207
+    matched = [m for m in map(Path, glob.glob(target, recursive=True)) if not kept_apart(m.name)]  # noqa: PTH207
     inside = [p for m in matched if m.is_dir() for p in _under(m, rejects)]
     return [*(m for m in matched if not m.is_dir()), *inside] if matched else None
 
@@ -137,23 +141,24 @@ def _under(folder: Path, rejects: Rejects) -> Iterator[Path]:
         rejects.add(str(failure.filename), lines.FORBIDDEN, file=True)
 
     for here, folders, names in os.walk(folder, onerror=unreadable):
-        folders[:] = [f for f in folders if not _kept_apart(f)]
+        folders[:] = [f for f in folders if not kept_apart(f)]
         for name in names:
-            if not _kept_apart(name):
+            if not kept_apart(name):
                 yield Path(here) / name
 
 
-def _kept_apart(name: str) -> bool:
+def kept_apart(name: str) -> bool:
+    """Whether a file or folder of this name is nobody's traffic: hidden, or an engine's own (_SUCCESS, ...)."""
     return name.startswith((".", "_"))
 
 
-def _partitions(path: Path) -> tuple[tuple[str, str], ...]:
+def partitions_of(path: Path) -> tuple[tuple[str, str], ...]:
     """Columns of ours in Hive-style folder names: `account_id=a/model=m/part.parquet`."""
     pairs = [tuple(part.split("=", 1)) for part in path.parts[:-1] if "=" in part]
     return tuple((k, unquote(v)) for k, v in pairs if k in EXCHANGES.names and v != "__HIVE_DEFAULT_PARTITION__")
 
 
-def _sniff(path: Path, wanted: str, partitions: tuple[tuple[str, str], ...], joined: bool) -> TrafficFile:
+def sniff(path: Path, wanted: str, partitions: tuple[tuple[str, str], ...], joined: bool) -> TrafficFile:
     """The file's format; raises DamagedFile with a fixed sentence where it is of none."""
     if not path.is_file():
         raise DamagedFile("neither a file nor a folder")

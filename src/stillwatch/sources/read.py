@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.errors import InputError
 from stillwatch.sources import canonical, conform, lines, times
@@ -35,17 +36,26 @@ def read(
     A batch holds at most `batch_rows` records and about 64 MiB of text. Raises InputError for an unusable mapping or
     join file, and at the end where not one record was usable.
     """
-    chosen = choose(mapping)
+    usable = False
+    for batch in batches(inputs, rejects=rejects, join=join, chosen=choose(mapping), batch_rows=batch_rows):
+        usable = True
+        yield batch
+    if not usable:
+        raise nothing_usable(inputs, rejects)
+
+
+def batches(
+    inputs: Inputs, *, rejects: Rejects, chosen: Chosen, join: Sequence[Path] = (), batch_rows: int = 16_384
+) -> Iterator[pa.RecordBatch]:
+    """As `read`, of files that may well hold nothing usable."""
     joined = Joined(join, chosen, rejects) if join else None
-    usable = 0
     try:
         for file in inputs.traffic:
             for columns, size, faults in _stretches(file, chosen, rejects, batch_rows):
-                _partitioned(file, columns, size, faults)
+                _partitioned(file.partitions, columns, size, faults)
                 if joined is not None:
                     joined.fill(columns, size, getattr(FORMATS[file.format], "request_ids", _its_id))
                 batch = conform.settle(columns, EXCHANGES, size, faults)
-                usable += batch.num_rows
                 if batch.num_rows:
                     yield batch
         if joined is not None:
@@ -53,11 +63,14 @@ def read(
     finally:
         if joined is not None:
             joined.close()
-    if not usable:
-        most = max(rejects.by_reason, key=lambda reason: rejects.by_reason[reason], default="no records")
-        paths = [str(file.path) for file in inputs.traffic]
-        where = ", ".join(paths[:3]) + (f" and {len(paths) - 3:,} more files" if len(paths) > 3 else "")
-        raise InputError(f"{where}: no usable record; most often: {most}")
+
+
+def nothing_usable(inputs: Inputs, rejects: Rejects) -> InputError:
+    """What to say where not one record of the traffic was usable."""
+    most = max(rejects.by_reason, key=lambda reason: rejects.by_reason[reason], default="no records")
+    paths = [str(file.path) for file in inputs.traffic]
+    where = ", ".join(paths[:3]) + (f" and {len(paths) - 3:,} more files" if len(paths) > 3 else "")
+    return InputError(f"{where}: no usable record; most often: {most}")
 
 
 def _stretches(file: TrafficFile, chosen: Chosen, rejects: Rejects, batch_rows: int) -> Iterator[Stretch]:
@@ -72,7 +85,7 @@ def _stretches(file: TrafficFile, chosen: Chosen, rejects: Rejects, batch_rows: 
 
 def _parquet(file: TrafficFile, rejects: Rejects, batch_rows: int) -> Iterator[Stretch]:
     try:
-        for start, batch in canonical.parquet_batches(file.path, EXCHANGES.names, batch_rows):
+        for start, batch in canonical.parquet_batches(file.path, EXCHANGES.names, batch_rows, file.groups):
             faults = Faults(rejects, lambda index, start=start: f"{file.path} row {start + index + 1}")  # type: ignore[misc]
             columns = {
                 name: conform.from_arrow(batch.column(i), EXCHANGE_COLUMNS[name], times.TRAFFIC, faults)
@@ -83,11 +96,35 @@ def _parquet(file: TrafficFile, rejects: Rejects, batch_rows: int) -> Iterator[S
         rejects.add(str(file.path), str(damage), file=True)
 
 
-def _partitioned(file: TrafficFile, columns: dict[str, pa.Array], size: int, faults: Faults) -> None:
+def _partitioned(
+    partitions: Sequence[tuple[str, str]], columns: dict[str, pa.Array], size: int, faults: Faults
+) -> None:
     """Columns that the file's folders name fill what the file itself leaves empty."""
-    for name, value in file.partitions:
+    for name, value in partitions:
         filled = conform.from_values([value] * size, EXCHANGE_COLUMNS[name], times.TRAFFIC, faults)
         columns[name] = columns[name].fill_null(filled) if name in columns else filled
+
+
+def typed(
+    batch: pa.RecordBatch, partitions: Sequence[tuple[str, str]], place: Callable[[int], str], rejects: Rejects
+) -> tuple[pa.RecordBatch, pa.BooleanArray]:
+    """Rows that an engine has read, of whatever types, as exchanges; and for each row whether it is one of them.
+
+    partitions: columns that the names of folders supply. place: where a row stands.
+    """
+    faults = Faults(rejects, place)
+    columns = {
+        name: conform.from_arrow(batch.column(name), EXCHANGE_COLUMNS[name], times.TRAFFIC, faults)
+        for name in batch.schema.names
+        if name in EXCHANGE_COLUMNS
+    }
+    _partitioned(partitions, columns, batch.num_rows, faults)
+    kept = pa.array([True] * batch.num_rows, pa.bool_())
+    for column in EXCHANGES.columns:
+        if column.required:
+            there = columns[column.name].is_valid() if column.name in columns else pa.array([False] * batch.num_rows)
+            kept = pc.and_(kept, there)
+    return conform.settle(columns, EXCHANGES, batch.num_rows, faults), kept
 
 
 def _its_id(exchange_id: str) -> tuple[str, ...]:

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from stillwatch.engine import DuckDB
-
-# Passages are non-negative 63-bit hashes; sixteen ranges keep each GROUP BY a sixteenth of the traffic's passages.
-RANGES = 16
-_SPAN = 2**63 // RANGES
+from stillwatch.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,7 @@ def sql(name: str) -> str:
     return (files(__name__) / f"{name}.sql").read_text("utf-8")
 
 
-def build(engine: DuckDB, has_duplicates: bool, local: Local | None = None) -> None:
+def build(engine: Engine, has_duplicates: bool, local: Local | None = None) -> None:
     """Make every rollup from the engine's view `enriched`.
 
     local: where that view's parts lie, if they are on this machine: what is shared is then found without the engine.
@@ -52,16 +48,17 @@ def build(engine: DuckDB, has_duplicates: bool, local: Local | None = None) -> N
     share(engine, local)
 
 
-def shared(engine: DuckDB) -> None:
+def shared(engine: Engine) -> None:
     """Derive which passages at least two accounts carry, one range of hashes at a time, and where they stand."""
     engine.create("occurrences", sql("occurrences"))
     parts = []
-    for i in range(RANGES):
-        low = i * _SPAN
-        engine.create(f"shared_{i}", sql("shared").format(low=low, high=low + _SPAN - 1))
+    span = 2**63 // engine.ranges  # passages are non-negative 63-bit hashes
+    for i in range(engine.ranges):
+        low = i * span
+        engine.create(f"shared_{i}", sql("shared").format(low=low, high=low + span - 1))
         parts.append(f"SELECT passage, accounts, exchanges FROM shared_{i}")
     engine.create("shared", " UNION ALL ".join(parts))
-    for i in range(RANGES):
+    for i in range(engine.ranges):
         engine.drop(f"shared_{i}")
     engine.create("carried", sql("carried"))
     engine.drop("occurrences")

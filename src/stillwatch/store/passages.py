@@ -13,12 +13,12 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.enrich import Gear
 from stillwatch.enrich.sketch import locate
 
 
-def covered(engine: DuckDB, places: pa.Table, batches: Iterable[pa.RecordBatch], gear: Gear, k: int) -> dict[int, str]:
+def covered(engine: Engine, places: pa.Table, batches: Iterable[pa.RecordBatch], gear: Gear, k: int) -> dict[int, str]:
     """Around each passage, the folded text of which every byte lies in a passage that k parties share.
 
     places: passage, exchange_no, at (which exchange of the batches that is). The engine holds `carried` and
@@ -45,7 +45,7 @@ def covered(engine: DuckDB, places: pa.Table, batches: Iterable[pa.RecordBatch],
     return found
 
 
-def _shared(engine: DuckDB, exchanges: pa.ChunkedArray, k: int) -> set[int]:
+def _shared(engine: Engine, exchanges: pa.ChunkedArray, k: int) -> set[int]:
     """Of the passages of some exchanges those that k parties carry: payers or organisations, else accounts."""
     engine.register("looked_at", pa.table({"exchange_no": pc.unique(exchanges)}))
     found = engine.query(f"""

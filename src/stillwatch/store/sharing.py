@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.store import Local
 from stillwatch.store.sharing_kernels import carriers, count, scatter, several, table_of
 
@@ -37,7 +37,7 @@ COLUMNS = ("exchange_no", "account_id", "prompt_hash", "system_prompt_passages",
 CARRIED = pa.schema([(name, pa.int64()) for name in ("passage", "exchange_no", "account_no", "prompt_hash")])
 
 
-def share(engine: DuckDB, local: Local) -> None:
+def share(engine: Engine, local: Local) -> None:
     """Make `shared` and `carried` in the engine, which holds `parties` and `repeats`."""
     parties = engine.query("SELECT account_id, account_no FROM parties")
     numbers = parties["account_no"].to_numpy().astype(np.int32)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 
 Integers = npt.NDArray[np.int64]
 
@@ -59,7 +59,7 @@ def _components(size: int, a: Integers, b: Integers) -> Integers:
     return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
-def _templates(engine: DuckDB) -> pa.Table:
+def _templates(engine: Engine) -> pa.Table:
     """template, passage: connected components of passages that stand together."""
     engine.create("recurring", _sql("recurring").format(least_prompts=LEAST_PROMPTS))
     engine.create("neighbours", _sql("neighbours"))
@@ -86,7 +86,7 @@ def _jaccard_pairs(incidence: csr_matrix) -> tuple[Integers, Integers, npt.NDArr
     return a.astype(np.int64), b.astype(np.int64), both / (size[a] + size[b] - both), both.astype(np.int64)
 
 
-def _same_job(engine: DuckDB, templates: int, accounts: int) -> Integers:
+def _same_job(engine: Engine, templates: int, accounts: int) -> Integers:
     """For every template the job that it belongs to."""
     carriers = engine.query("SELECT DISTINCT template, account_no FROM template_traffic ORDER BY 1, 2")
     by_account = _incidence(carriers["template"].to_numpy(), carriers["account_no"].to_numpy(), (templates, accounts))
@@ -107,7 +107,7 @@ def _same_job(engine: DuckDB, templates: int, accounts: int) -> Integers:
     return _components(templates, a[near], b[near])
 
 
-def find_jobs(engine: DuckDB) -> Jobs:
+def find_jobs(engine: Engine) -> Jobs:
     """Find the recurring jobs, and leave `job_traffic` (job, exchange_no, account_no) and `account_jobs` (job,
     account_no, exchanges) in the engine."""
     templates = _templates(engine)
@@ -143,7 +143,7 @@ def find_jobs(engine: DuckDB) -> Jobs:
     return Jobs(passages, sent, _groups(engine, sent))
 
 
-def _groups(engine: DuckDB, sent: pa.Table) -> pa.Table:
+def _groups(engine: Engine, sent: pa.Table) -> pa.Table:
     """group_no, job: jobs whose accounts overlap are one candidate, at every level of `SAME_GROUP`, of all jobs and of
     main jobs; each group once."""
     everything = engine.query("SELECT exchanges FROM parties ORDER BY account_no")["exchanges"].to_numpy()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from stillwatch.engine import DuckDB
+from stillwatch.engine import Engine
 from stillwatch.enrich import Gear
 from stillwatch.enrich.sketch import locate
 
@@ -31,7 +31,7 @@ class SharedText:
     exchanges: int
 
 
-def wanted(engine: DuckDB, k: int) -> pa.Table:
+def wanted(engine: Engine, k: int) -> pa.Table:
     """job, passage, exchange_no, accounts, exchanges: for the commonest passages of the largest jobs, one exchange of
     each of k parties. A party is a payer or an organisation where that is known, else an account."""
     return engine.query(f"""
