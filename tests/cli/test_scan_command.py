@@ -57,7 +57,7 @@ def test_what_was_set_aside_is_told(stillwatch, traffic):
         (["in", "--mapping", "gone"], "gone: cannot read the mapping file"),
         (["in", "--sketch-key-file", "gone"], "gone: cannot read the sketch key"),
         (["in", "--sketch-key-file", "empty.jsonl"], "empty.jsonl: a sketch key has at least 16 bytes"),
-        (["in", "--engine", "spark"], "--engine spark: only duckdb is built"),
+        (["in", "--engine", "flink"], "--engine flink: no such engine; use duckdb or spark"),
         (["in", "--store", "in"], "in holds something other than a store"),
         (["in", "--store", "empty.jsonl"], "empty.jsonl is not a folder: give --store"),
         (["in", "--out", "in"], "in holds something other than an earlier result"),

@@ -25,17 +25,26 @@ class DuckDB:
 
     def __init__(self, folder: Path, *, memory_limit: str = "4GB", threads: int = 2) -> None:
         self._folder = folder / "engine"
-        self._folder.mkdir(parents=True)
-        self._con = duckdb.connect(str(self._folder / "tables.duckdb"))
-        for name, value in (
-            ("memory_limit", memory_limit),
-            ("threads", str(threads)),
-            ("temp_directory", str(self._folder / "spill")),
-            ("preserve_insertion_order", "false"),
-            ("enable_progress_bar", "false"),
-            ("TimeZone", "UTC"),
-        ):
-            self._con.execute(f"SET {name} = '{value}'")
+        self._settings = {
+            "memory_limit": memory_limit,
+            "threads": str(threads),
+            "temp_directory": str(self._folder / "spill"),
+            "preserve_insertion_order": "false",
+            "enable_progress_bar": "false",
+            "TimeZone": "UTC",
+        }
+        self._opened: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def _con(self) -> duckdb.DuckDBPyConnection:
+        """The database, opened where something is first asked of it: reading traffic takes none."""
+        if self._opened is None:
+            with _room(self._folder):
+                self._folder.mkdir(parents=True)
+                self._opened = duckdb.connect(str(self._folder / "tables.duckdb"))
+                for name, value in self._settings.items():
+                    self._opened.execute(f"SET {name} = '{value}'")
+        return self._opened
 
     def __enter__(self) -> DuckDB:
         return self
@@ -45,7 +54,8 @@ class DuckDB:
 
     def close(self) -> None:
         """Close the database and delete its folder."""
-        self._con.close()
+        if self._opened is not None:
+            self._opened.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def register_parquet(self, name: str, folder: Path) -> None:
