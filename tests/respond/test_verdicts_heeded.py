@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +40,7 @@ def judgement(**bits: float) -> Judgement:
 
 def candidate(members: range = range(10), **bits: float) -> Candidate:
     numbers = np.array(members, np.int64)
-    return Candidate(Weighed(numbers), judgement(**bits), np.full(len(numbers), 0.99), (1,))
+    return Candidate(Weighed(numbers), judgement(**bits), partial(np.full, len(numbers), 0.99), (1,))
 
 
 def verdict(said="dismissed", of: range = range(10), p=None, **columns) -> Verdict:
