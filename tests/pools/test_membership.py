@@ -20,7 +20,9 @@ def held(members, account, value):
     """Who of the members and of the outsiders holds which value, one row each."""
     account, value = np.array(account, np.int64), np.array(value, np.int64)
     inside = np.isin(account, members)
-    return Held(np.searchsorted(members, account[inside]), value[inside], *held_by(account, value), len(members) + OUTSIDERS)
+    return Held(
+        np.searchsorted(members, account[inside]), value[inside], *held_by(account, value), len(members) + OUTSIDERS
+    )
 
 
 def group(shared, size, rate=0.05):

@@ -25,7 +25,9 @@ def test_workloads_stay_in_the_order_by_which_exchanges_name_them():
         NamedGroup(candidate, "C-2", "P-2", 5, (second,)),
     ]
     others = [NamedGroup(candidate, None, "P-3", 1, (third,))]
-    made = renamed(Assembled(campaigns, others, [first, second, third, own], 0, {}), [7, 8], [4, 5, 6], [11, 12, 13, 14])
+    made = renamed(
+        Assembled(campaigns, others, [first, second, third, own], 0, {}), [7, 8], [4, 5, 6], [11, 12, 13, 14]
+    )
     assert [w.title for w in made.workloads] == [w.title for w in (first, second, third, own)]
     assert [w.id for w in made.workloads] == ["W-11", "W-13", "W-14", "W-12"]
     assert [w.id for g in (*made.campaigns, *made.others) for w in g.workloads] == ["W-11", "W-12", "W-13", "W-14"]

@@ -221,7 +221,9 @@ class _Search:
         for number, weighed in self.weigh(accounts, jobs).items():
             part = given[number]
             r = np.array([part.likely[m] for m in weighed.members.tolist()])
-            made.append(Candidate(weighed, judge(weighed, part.ceiling), partial(np.copy, r), tuple(part.jobs.tolist())))
+            made.append(
+                Candidate(weighed, judge(weighed, part.ceiling), partial(np.copy, r), tuple(part.jobs.tolist()))
+            )
         return made
 
 

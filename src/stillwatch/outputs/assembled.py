@@ -179,7 +179,8 @@ def assemble(
 def renamed(found: Assembled, campaigns: list[int], pools: list[int], workloads: list[int]) -> Assembled:
     """The same under other numbers, each in the order of groups (campaigns first) and of their workloads."""
     pool, workload = iter(pools), iter(workloads)
-    made, by_id = [], {}
+    made: list[NamedGroup] = []
+    by_id: dict[str, NamedWorkload] = {}
     for n, group in enumerate([*found.campaigns, *found.others]):
         own = tuple(replace(w, id=f"W-{next(workload)}") for w in group.workloads)
         by_id |= {old.id: new for old, new in zip(group.workloads, own, strict=True)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from stillwatch.evidence.weigh import JOINING_LIFT, Integers, Observation, Weigh
 Floats = npt.NDArray[np.float64]
 Edges = tuple[Integers, Integers]
 Content = Callable[[Floats], Floats]
+Counted = npt.NDArray[Any]
 
 # Steps of expectation-maximisation at most, and the change below which it has settled: far below what moves a verdict.
 STEPS, SETTLED = 60, 1e-9
@@ -131,7 +133,7 @@ class _Ties:
         return self._met[asked]
 
 
-def _telling(hand: Floats, of_hand: Floats | float, others: Floats, rest: float) -> npt.NDArray[np.bool_]:
+def _telling(hand: Counted, of_hand: Counted | float, others: Counted, rest: float) -> npt.NDArray[np.bool_]:
     """Values that the hand's other accounts hold `JOINING_LIFT` times as often as all others do."""
     lift = (hand / of_hand) / ((others + 0.5) / rest)
     return np.asarray((hand > 0) & (lift >= JOINING_LIFT))
