@@ -10,16 +10,15 @@ import pyarrow as pa
 
 from stillwatch.campaigns.search import _common_jobs, _confirmed, _Part, _Search
 from stillwatch.evidence.weigh import Weighed
+from stillwatch.pools import Senders
 
 EVERYBODY = 5_000
 
 
 def sent(runners):
     rows = [(job, account) for job, accounts in runners.items() for account in sorted(accounts)]
-    return pa.table(
-        {"job": [j for j, _ in rows], "account_no": [a for _, a in rows], "exchanges": [20] * len(rows)},
-        schema=pa.schema([(n, pa.int64()) for n in ("job", "account_no", "exchanges")]),
-    )
+    columns = {"job": [j for j, _ in rows], "account_no": [a for _, a in rows], "exchanges": [20] * len(rows)}
+    return Senders(pa.table(columns, schema=pa.schema([(name, pa.int64()) for name in columns])))
 
 
 def test_eight_linked_accounts_stand_out_among_three_hundred_strangers_with_the_same_job():

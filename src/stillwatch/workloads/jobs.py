@@ -157,7 +157,9 @@ def _groups(engine: Engine, sent: pa.Table) -> pa.Table:
         for level in SAME_GROUP:
             near = similarity >= level
             labels = _components(len(job), a[near], b[near])
-            for label in np.unique(labels):
-                groups.setdefault(tuple(job[labels == label].tolist()))
+            order = np.argsort(labels, kind="stable")
+            _, first = np.unique(labels[order], return_index=True)
+            for members in np.split(job[order], first[1:]) if len(job) else []:
+                groups.setdefault(tuple(members.tolist()))
     numbers = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
     return pa.table({"group_no": numbers, "job": np.array([j for g in groups for j in g], np.int64)})
