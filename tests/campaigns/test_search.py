@@ -71,7 +71,9 @@ def test_what_a_pool_left_behind_is_asked_by_itself():
         return {int(g): Weighed(np.sort(account[number == g])) for g in np.unique(number)}
 
     everybody = sent({0: {0, 1, 2, 3}, 1: {2, 3, 4, 5}, 2: {4, 5}})
-    search = SimpleNamespace(sends=SimpleNamespace(sent=everybody, membership=membership), weigh=weigh)
+    search = SimpleNamespace(
+        sends=SimpleNamespace(sent=everybody, membership=membership), weigh=weigh, progress=lambda *_: None
+    )
     found = _Search.pools(search, [np.array([0, 1, 2, 3]), np.array([2, 3, 4, 5])], [0.8, 0.7])
     assert [(p.accounts.tolist(), p.ceiling) for p in found] == [([0, 1, 2], 0.8), ([2, 3, 4, 5], 0.7)]
 

@@ -32,6 +32,11 @@ DOUBTED = 0.1
 TURNS = 2
 
 
+# Told of a stage how much of how much is done; and the same within one stage.
+Progress = Callable[[str, int, int | None], None]
+Told = Callable[[int, int], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A group of accounts that was considered, and what came of it.
@@ -132,14 +137,15 @@ class _Search:
     engine: Engine
     silent: frozenset[str]
     sends: _Sends
+    progress: Progress
     asked: dict[str, Holders] = field(default_factory=dict)
 
-    def weigh(self, accounts: pa.Table, jobs: pa.Table) -> dict[int, Weighed]:
+    def weigh(self, accounts: pa.Table, jobs: pa.Table, progress: Told = lambda _, __: None) -> dict[int, Weighed]:
         """Weigh groups, given as (group_no, account_no) and (group_no, job), by their exchanges of these jobs."""
         self.engine.register("group_jobs", jobs)
         self.engine.register("candidates", accounts)
         count_groups(self.engine)
-        return weigh(self.engine, accounts, self.silent, self.asked)
+        return weigh(self.engine, accounts, self.silent, self.asked, progress)
 
     def of_jobs(self, jobs: pa.Table) -> list[Candidate]:
         """Groups that share jobs, each tested for one hand."""
@@ -147,7 +153,11 @@ class _Search:
         accounts = [np.unique(sent.account[sent.of_jobs(own)]) for own in jobs_of.values()]
         groups = _of_groups(accounts, "account_no", list(jobs_of))
         first = []
-        for number, weighed in self.weigh(groups, jobs).items():
+
+        def told(done: int, kinds: int) -> None:
+            self.progress("evidence", len(jobs_of) * done // kinds, len(jobs_of))
+
+        for number, weighed in self.weigh(groups, jobs, told).items():
             own = jobs_of[number]
             belonging = cache(partial(self.sends.membership, weighed, own))
             first.append(Candidate(weighed, judge(weighed), belonging, tuple(own.tolist())))
@@ -163,6 +173,7 @@ class _Search:
             jobs_of = _jobs_of(wide.jobs)
             kept: set[int] = set()
             for number, weighed in self.weigh(wide.accounts, wide.jobs).items():
+                self.progress("pools", number, len(pools))
                 of = [waiting[n] for n in pools[number][1]]
                 own = jobs_of[number]
                 r = self.sends.membership(weighed, own, _confirmed([controlled[n] for n in of]))
@@ -233,7 +244,9 @@ def _together(accounts: npt.NDArray[np.int64], of: list[_Part]) -> _Part:
     return _Part(accounts, np.unique(np.concatenate([p.jobs for p in of])), likely, max(p.ceiling for p in of))
 
 
-def find(engine: Engine, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
+def find(
+    engine: Engine, jobs: Jobs, silent: frozenset[str], progress: Progress = lambda _, __, ___: None
+) -> list[Candidate]:
     """Every group that was considered: pools first, then the groups of which no hand was found.
 
     From one side, groups that share jobs are tested for one hand; nothing was selected by links yet, so that test is a
@@ -243,11 +256,14 @@ def find(engine: Engine, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
 
     The engine holds `traffic`, `parties`, `account_exits`, `account_jobs`, `job_traffic`, `job_intents`,
     `known_accounts`, `models`.
-    silent: columns without any value, whose kinds of evidence stay silent.
+    silent: columns without any value, whose kinds of evidence stay silent. progress: told of the stages `evidence` and
+    `pools` how many of how many groups and pools are done.
     """
+    progress("evidence", 0, None)
     count_cells(engine)
-    search = _Search(engine, silent, _sends(engine, jobs.sent))
+    search = _Search(engine, silent, _sends(engine, jobs.sent), progress)
     first = search.of_jobs(jobs.groups)
+    progress("pools", 0, None)
     controlled, sure = _controlled(first)
     for accounts, chance in _common_jobs(communities(engine, silent), search.sends.sent, len(search.sends.everything)):
         controlled.append(accounts)

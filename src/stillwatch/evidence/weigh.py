@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -171,7 +172,11 @@ def by_group(number: Integers, values: Integers) -> dict[int, Integers]:
 
 
 def weigh(
-    engine: Engine, candidates: pa.Table, silent: frozenset[str], asked: dict[str, Holders] | None = None
+    engine: Engine,
+    candidates: pa.Table,
+    silent: frozenset[str],
+    asked: dict[str, Holders] | None = None,
+    progress: Callable[[int, int], None] = lambda _, __: None,
 ) -> dict[int, Weighed]:
     """Weigh every candidate group.
 
@@ -179,14 +184,15 @@ def weigh(
     (`group_cells` and `group_traffic`: the exchanges a group is judged by, counted and one by one), `account_exits`,
     `known_accounts`, `models`, `account_jobs`.
     silent: columns without any value, whose kinds stay silent. asked: who holds the values of links, by kind, which is
-    kept from one weighing to the next while the engine's tables are the same.
+    kept from one weighing to the next while the engine's tables are the same. progress: told how many kinds of how many
+    are done.
     """
     asked = {} if asked is None else asked
     number, account = candidates["group_no"].to_numpy(), candidates["account_no"].to_numpy()
     groups = {group: Weighed(members) for group, members in by_group(number, account).items()}
-    for kind in kinds() if groups else ():
-        if any(column in silent for column in kind.needs):
-            continue
+    speaking = [kind for kind in kinds() if groups and not any(column in silent for column in kind.needs)]
+    for done, kind in enumerate(speaking):
+        progress(done, len(speaking))
         match kind:
             case Link():
                 _links(engine, kind, groups, asked)
