@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from stillwatch.evidence import Link, Trait
 from stillwatch.evidence.weigh import JOINING_LIFT, Integers, Observation, Weighed, clusters
+from stillwatch.pools.parts import MAIN
 
 Floats = npt.NDArray[np.float64]
 Edges = tuple[Integers, Integers]
@@ -46,6 +47,9 @@ IN_PASSING, STRANGERS_IN_PASSING = 0.1, 0.5
 # The links of one account to the hand must be worth a bit (2 to 1) in sum to count as joining it: less is what an hour
 # or a block is worth that outsiders share as well.
 JOINED_BITS = 1.0
+# A job tells something of whoever runs it where it is a main one of a quarter of the others, so that those who met some
+# of its text by chance do not hide whose job it is.
+MAINLY = 0.25
 # The most that the machine holds of an account that only a person may accuse: short of likelier than not.
 FOR_A_PERSON = 0.49
 
@@ -168,10 +172,17 @@ class Business:
         least = -np.where(self.known, AGAINST_KNOWN, CONTENT_BITS) * np.log(2)
         return np.asarray(np.clip(bits, least, CONTENT_BITS * np.log(2)), np.float64)
 
+    def _told(self) -> npt.NDArray[np.bool_]:
+        """Entries whose job is a main one of `MAINLY` of the others that run it. What others send in passing is mostly
+        text met by chance, and says nothing of who sends it as well."""
+        main = (self.exchanges >= MAIN * self._by_member(self.exchanges)[self.row]).astype(np.float64)
+        others = self._by_job(np.ones(len(self.row)))[self.job] - 1
+        return np.asarray((others > 0) & (self._by_job(main)[self.job] - main >= MAINLY * others))
+
     def _how_many(self, r: Floats) -> Floats:
         """Log odds (natural) of how many of the group's jobs each member runs: both numbers are geometric, with means
         estimated from everyone else."""
-        jobs = self._by_member(np.ones(len(self.row)))
+        jobs = self._by_member(self._told().astype(np.float64))
         log = []
         for part in (r, 1 - r):
             mean = ((part * jobs).sum() - part * jobs + JOBS_OF_STRANGERS) / (part.sum() - part + 1.0)
@@ -185,7 +196,7 @@ class Business:
         one = np.ones(len(self.row))
         joined = linked[self.row].astype(np.float64)
         others = self._by_job(one)[self.job] - 1
-        theirs = self._by_job(joined)[self.job] - joined
+        theirs = (self._by_job(joined)[self.job] - joined) * self._told()
         found = np.zeros(len(self.everything), np.bool_)
         for private, share in (
             ((others > 0) & (theirs >= PRIVATE * others), MAIN_BUSINESS),
