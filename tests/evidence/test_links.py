@@ -52,7 +52,7 @@ def test_reach_is_what_is_counted_by_hand(held, members):
         (a, v)
         for v, h in mine.items()
         if len(h) > 1 and len(h & inside) * (len(known) + 1) >= 2 * (2 * len(h - inside) - 1)
-        for a in h
+        for a in h & inside
     ]
     assert seen.holder.tolist() == sorted(a for a, _ in could)
     regions = sorted({country[a] for a in inside & known} - {None})

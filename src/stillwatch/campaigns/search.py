@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Literal
 
 import numpy as np
@@ -48,14 +50,19 @@ TURNS = 2
 class Candidate:
     """A group of accounts that was considered, and what came of it.
 
-    membership: for each of `weighed.members`, the probability that the hand runs it, if there is one. jobs: the
-    recurring jobs that it was judged by.
+    belonging: gives `membership`, and is asked where that matters, since of most groups it takes long and nobody asks.
+    jobs: the recurring jobs that it was judged by.
     """
 
     weighed: Weighed
     judgement: Judgement
-    membership: npt.NDArray[np.float64]
+    belonging: Callable[[], npt.NDArray[np.float64]]
     jobs: tuple[int, ...]
+
+    @property
+    def membership(self) -> npt.NDArray[np.float64]:
+        """For each of `weighed.members`, the probability that the hand runs it, if there is one."""
+        return self.belonging()
 
     @property
     def verdict(self) -> Literal["campaign", "undetermined", "cleared"]:
@@ -157,7 +164,8 @@ class _Search:
         first = []
         for number, weighed in self.weigh(groups, jobs).items():
             own = _jobs_of(jobs, number)
-            first.append(Candidate(weighed, judge(weighed), self.sends.membership(weighed, own), tuple(own.tolist())))
+            belonging = cache(partial(self.sends.membership, weighed, own))
+            first.append(Candidate(weighed, judge(weighed), belonging, tuple(own.tolist())))
         return first
 
     def one_hand(self, groups: list[Candidate]) -> list[float]:
@@ -265,7 +273,9 @@ class _Search:
         for number, weighed in self.weigh(accounts, jobs).items():
             part = given[number]
             r = np.array([part.likely[m] for m in weighed.members.tolist()])
-            made.append(Candidate(weighed, judge(weighed, part.ceiling), r, tuple(part.jobs.tolist())))
+            made.append(
+                Candidate(weighed, judge(weighed, part.ceiling), partial(np.copy, r), tuple(part.jobs.tolist()))
+            )
         return made
 
 

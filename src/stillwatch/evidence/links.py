@@ -29,7 +29,7 @@ class Holders:
     """Which accounts hold which values of one kind of link.
 
     known: for each account number whether it has any value. account, value: one row an account and value that several
-    accounts hold, in their order. by_value: the rows in order of values; ends: where each value's rows end in it.
+    accounts hold, in their order. holder: the accounts in order of values; ends: where each value's holders end in it.
     region: for each account number that of its country, in order of their names, or -1. in_region: of each region, how
     many accounts have any value.
     """
@@ -37,7 +37,7 @@ class Holders:
     known: npt.NDArray[np.bool_]
     account: Integers
     value: Integers
-    by_value: Integers
+    holder: Integers
     ends: Integers
     region: Integers
     in_region: Integers
@@ -47,9 +47,9 @@ class Holders:
 class Reached:
     """What the values of one group's members reach.
 
-    account, value: the members that hold a value together with another one, in order. holder, held: who holds the
-    values that could join somebody, members and outsiders alike, in order. outside: outsiders who hold a member's
-    value. Of the members' regions: members, everybody with a value, and outsiders hit.
+    account, value: the members that hold a value together with another one, in order. holder, held: the members that
+    hold values that could join somebody, in order. outside: outsiders who hold a member's value. Of the members'
+    regions: members, everybody with a value, and outsiders hit.
     """
 
     account: Integers
@@ -79,10 +79,14 @@ def holders(engine: Engine, kind: Link) -> Holders:
     account, value = several["account_no"].to_numpy(), _numbered(several["value"])
     order = np.lexsort((value, account))
     account, value = account[order], value[order]
-    by_value = np.argsort(value, kind="stable")
-    ends = np.cumsum(np.bincount(value, minlength=int(value.max(initial=-1)) + 1))
+    holder, ends = held_by(account, value)
     in_region = np.bincount(region[known & (region >= 0)], minlength=int(region.max()) + 1)
-    return Holders(known, account, value, by_value, ends, region, in_region)
+    return Holders(known, account, value, holder, ends, region, in_region)
+
+
+def held_by(account: Integers, value: Integers) -> tuple[Integers, Integers]:
+    """The accounts in order of values (numbered from 0 on), and where each value's accounts end."""
+    return account[np.argsort(value, kind="stable")], np.cumsum(np.bincount(value)).astype(np.int64)
 
 
 def _numbered(texts: pa.ChunkedArray) -> Integers:
@@ -117,20 +121,27 @@ class Reach:
         self._everybody = int(holders.known.sum())
         size = len(holders.known)
         self._first = np.searchsorted(holders.account, np.arange(size + 1))
-        self._inside = np.zeros(size, np.bool_)
-        self._met = np.zeros(size, np.bool_)
         self._held = np.zeros(len(holders.ends), np.int64)
+        # Sets of accounts are bits, those of one region together in words of their own, so that a set is counted by
+        # region; those of none stand last.
+        regions = len(holders.in_region)
+        region = np.where(holders.region < 0, regions, holders.region)
+        words = -(-np.bincount(region, minlength=regions + 1) // 64)
+        self._words = np.concatenate([[0], np.cumsum(words)])
+        order = np.argsort(region, kind="stable")
+        within = np.arange(size) - np.searchsorted(region[order], region[order])
+        self._bit = np.empty(size, np.int64)
+        self._bit[order] = self._words[region[order]] * 64 + within
+        self._hub, self._hubs = _hubs(holders.ends, holders.holder, self._bit, int(self._words[-1]))
 
     def of(self, members: Integers) -> Reached:
         """What a group reaches. members: account numbers, ascending."""
         of = self._of
         members = members[members < len(of.known)]
-        hit = np.zeros(len(of.in_region) + 1, np.int64)
-        together, rows, outside = _count(
-            members, self._first, of.value, of.by_value, of.ends, of.account, of.region,
-            self._everybody, self._lift, self._inside, self._met, self._held, hit,
+        together, rows, hit = _count(
+            members, self._first, of.value, of.holder, of.ends, self._everybody, self._lift, self._held,
+            self._bit, self._words, self._hub, self._hubs,
         )  # fmt: skip
-        rows.sort()
         theirs = of.region[members[of.known[members]]]
         in_group = np.bincount(theirs[theirs >= 0], minlength=len(of.in_region))
         at = np.flatnonzero(in_group)
@@ -139,14 +150,14 @@ class Reach:
             of.value[together],
             of.account[rows],
             of.value[rows],
-            outside,
+            int(hit.sum()),
             in_group[at],
             of.in_region[at],
             hit[at],
         )
 
 
-_i8, _I8, _FLAGS = numba.types.int64, numba.types.int64[::1], numba.types.boolean[::1]
+_i8, _I8, _SETS = numba.types.int64, numba.types.int64[::1], numba.types.uint64[:, ::1]
 
 
 @numba.njit(numba.types.UniTuple(_I8, 2)(_I8, _I8, _I8, _I8), nogil=True, cache=True)  # type: ignore[no-untyped-call]
@@ -175,62 +186,88 @@ def _clusters(accounts, values, by_account, by_value):  # type: ignore[no-untype
     return found[:n].copy(), first
 
 
+def _hubs(ends: Integers, holder: Integers, bit: Integers, words: int) -> tuple[Integers, npt.NDArray[np.uint64]]:
+    """Values with more holders than a set of accounts has words: for each value the row of its set, or -1; the sets."""
+    sizes = np.diff(ends, prepend=0)
+    hub = np.full(len(ends), -1, np.int64)
+    large = np.flatnonzero(sizes > words)
+    hub[large] = np.arange(len(large))
+    sets = np.zeros((len(large), words), np.uint64)
+    for row, value in enumerate(large):
+        bits = bit[holder[ends[value] - sizes[value] : ends[value]]]
+        np.bitwise_or.at(sets[row], bits >> 6, np.uint64(1) << (bits & 63).astype(np.uint64))
+    return hub, sets
+
+
+@numba.njit(_i8(numba.types.uint64), nogil=True, cache=True, inline="always")
+def _ones(word):  # type: ignore[no-untyped-def]
+    """How many bits are set (Warren, Hacker's Delight, 5-1)."""
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
 @numba.njit(
-    numba.types.Tuple((_I8, _I8, _i8))(_I8, _I8, _I8, _I8, _I8, _I8, _I8, _i8, _i8, _FLAGS, _FLAGS, _I8, _I8),  # type: ignore[no-untyped-call]
+    numba.types.Tuple((_I8, _I8, _I8))(_I8, _I8, _I8, _I8, _I8, _i8, _i8, _I8, _I8, _I8, _I8, _SETS),  # type: ignore[no-untyped-call]
     nogil=True,
     cache=True,
 )
-def _count(members, first, value, by_value, ends, account, region, everybody, lift, inside, met, held, hit):  # type: ignore[no-untyped-def]
-    """Count in `hit` the outsiders of each region who hold a value that a member holds.
+def _count(members, first, value, holder, ends, everybody, lift, held, bit, words, hub, hubs):  # type: ignore[no-untyped-def]
+    """The members' rows whose value another member holds, their rows of values that could join somebody, and how many
+    outsiders of each region hold a value that a member holds, those of no region last.
 
-    Gives the members' rows whose value another member holds, the rows of values that could join somebody, and how many
-    outsiders are hit. `inside` and `met` come and go false, `held` (how many members hold each value) nought.
+    `held` (how many members hold each value) comes and goes nought.
     """
-    touched = np.empty(len(held), np.int64)
-    n = size = 0
-    for i in range(len(members)):
-        inside[members[i]] = True
-        for row in range(first[members[i]], first[members[i] + 1]):
-            if held[value[row]] == 0:
-                touched[n] = value[row]
-                n += 1
-            held[value[row]] += 1
-            size += 1
-    together = np.empty(size, np.int64)
+    reached = np.zeros(words[-1], np.uint64)
+    one = np.uint64(1)
     size = 0
     for i in range(len(members)):
         for row in range(first[members[i]], first[members[i] + 1]):
-            if held[value[row]] > 1:
-                together[size] = row
-                size += 1
-    outside = holding = 0
-    for t in range(n):
-        v = touched[t]
-        begin = ends[v - 1] if v > 0 else 0
-        everywhere = ends[v] - begin
-        # The value could join somebody only if it were commoner among two members and more than elsewhere.
-        if held[v] * (everybody + 1) >= lift * (2 * (everywhere - held[v]) - 1):
-            holding += everywhere
-        if everywhere == held[v]:
-            continue
-        for at in range(begin, ends[v]):
-            a = account[by_value[at]]
-            if not inside[a] and not met[a]:
-                met[a] = True
-                outside += 1
-                hit[region[a]] += 1  # those of no region in the last place
-    could = np.empty(holding, np.int64)
-    holding = 0
-    for t in range(n):
-        v = touched[t]
-        begin = ends[v - 1] if v > 0 else 0
-        joins = held[v] * (everybody + 1) >= lift * (2 * (ends[v] - begin - held[v]) - 1)
-        for at in range(begin, ends[v]):
-            met[account[by_value[at]]] = False
-            if joins:
-                could[holding] = by_value[at]
-                holding += 1
-        held[v] = 0
+            v = value[row]
+            size += 1
+            held[v] += 1
+            if held[v] > 1:
+                continue
+            if hub[v] >= 0:
+                for w in range(len(reached)):
+                    reached[w] |= hubs[hub[v], w]
+            else:
+                for at in range(ends[v - 1] if v > 0 else 0, ends[v]):
+                    b = bit[holder[at]]
+                    reached[b >> 6] |= one << np.uint64(b & 63)
+    together, could = np.empty(size, np.int64), np.empty(size, np.int64)
+    n = m = 0
     for i in range(len(members)):
-        inside[members[i]] = False
-    return together[:size].copy(), could, outside
+        b = bit[members[i]]
+        reached[b >> 6] &= ~(one << np.uint64(b & 63))
+        for row in range(first[members[i]], first[members[i] + 1]):
+            v = value[row]
+            if held[v] > 1:
+                together[n] = row
+                n += 1
+            others = ends[v] - (ends[v - 1] if v > 0 else 0) - held[v]
+            # The value could join somebody only if it were commoner among two members and more than elsewhere.
+            if held[v] * (everybody + 1) >= lift * (2 * others - 1):
+                could[m] = row
+                m += 1
+    for i in range(len(members)):
+        for row in range(first[members[i]], first[members[i] + 1]):
+            held[value[row]] = 0
+    hit = np.zeros(len(words) - 1, np.int64)
+    for r in range(len(hit)):
+        for w in range(words[r], words[r + 1]):
+            hit[r] += _ones(reached[w])
+    return together[:n].copy(), could[:m].copy(), hit
+
+
+@numba.njit(_I8(_I8, _I8, _I8, _I8), nogil=True, cache=True)
+def others_of(values, ends, holder, members):  # type: ignore[no-untyped-def]
+    """Who holds some of the values and is no member: account numbers, ascending."""
+    met = np.zeros(1 + max(holder.max() if len(holder) else 0, members.max() if len(members) else 0), np.bool_)
+    for v in values:
+        for at in range(ends[v - 1] if v > 0 else 0, ends[v]):
+            met[holder[at]] = True
+    for member in members:
+        met[member] = False
+    return np.flatnonzero(met)

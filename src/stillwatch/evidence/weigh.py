@@ -52,14 +52,17 @@ JOINING_LIFT = 2
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Who holds the values of one kind of link that a group's members hold, members and outsiders alike.
+    """Who holds the values of one kind of link that a group's members hold.
 
-    account, value: aligned, one row an account and value; values that are too popular to join anybody are left out.
-    known: how many accounts have any value of the kind.
+    row, value: aligned, one row a member (its place among the members) and value, in order; values that are too popular
+    to join anybody are left out. holder, ends: of all values of the kind, as `Holders` has them: outsiders' values are
+    not written out for every group. known: how many accounts have any value of the kind.
     """
 
-    account: Integers
+    row: Integers
     value: Integers
+    holder: Integers
+    ends: Integers
     known: int
 
 
@@ -97,7 +100,8 @@ def _links(engine: Engine, kind: Link, groups: dict[int, Weighed], asked: dict[s
         flags = np.where(data, 0, -1).astype(np.int8)
         flags[np.searchsorted(group.members, hit)] = 1
         joined = len(hit) - int((label == np.arange(len(label))).sum())
-        group.held[kind.name] = Held(seen.holder, seen.held, len(everyone))
+        row = np.searchsorted(group.members, seen.holder)
+        group.held[kind.name] = Held(row, seen.held, of.holder, of.ends, len(everyone))
         expected = max(seen.outside, round(max(kin, _region_rate(seen)) * outsiders))
         _observe(group, kind, flags, (joined, int(data.sum()) - 1), (seen.outside, outsiders, expected))
 
@@ -135,18 +139,29 @@ def _traits(engine: Engine, kind: Trait, groups: dict[int, Weighed]) -> None:
     if len(accounts) < 2:
         return
     score = rows["part"].to_numpy() / rows["whole"].to_numpy()
+    order = np.argsort(score, kind="stable")
+    ascending, place = score[order], np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
     for group in groups.values():
-        inside = np.isin(accounts, group.members)
-        if inside.sum() < 2 or not (~inside).any():
+        found = np.minimum(np.searchsorted(accounts, group.members), len(accounts) - 1)
+        inside = accounts[found] == group.members
+        outsiders = len(accounts) - int(inside.sum())
+        if inside.sum() < 2 or not outsiders:
             continue
-        bar = np.quantile(score[~inside], 1 - TRAIT_OUTSIDERS, method="higher")
-        hit = score > bar
-        flags = np.full(len(group.members), -1, np.int8)
-        flags[np.searchsorted(group.members, accounts[inside])] = hit[inside]
-        outsiders = int((~inside).sum())
+        theirs = np.sort(place[found[inside]])
+        bar = ascending[_nth_without(theirs, int(np.ceil((outsiders - 1) * (1 - TRAIT_OUTSIDERS))))]
+        hit = score[found] > bar
+        flags = np.where(inside, hit, -1).astype(np.int8)
+        above = len(ascending) - int(np.searchsorted(ascending, bar, side="right"))
         # The rate is at most TRAIT_OUTSIDERS by construction; it is taken as no less, since the bar was fitted.
-        rated = max(int((hit & ~inside).sum()), int(np.ceil(TRAIT_OUTSIDERS * outsiders)))
-        _observe(group, kind, flags, (int(hit[inside].sum()), int(inside.sum())), (rated, outsiders, rated))
+        rated = max(above - int((hit & inside).sum()), int(np.ceil(TRAIT_OUTSIDERS * outsiders)))
+        _observe(group, kind, flags, (int((hit & inside).sum()), int(inside.sum())), (rated, outsiders, rated))
+
+
+def _nth_without(taken: Integers, n: int) -> int:
+    """The n-th number from 0 on of those that are not taken (ascending)."""
+    # Before the i-th that is taken stand taken[i] - i that are not.
+    return n + int(np.searchsorted(taken - np.arange(len(taken)), n, side="right"))
 
 
 def _observe(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stillwatch.evidence import Link, Trait
+from stillwatch.evidence.links import others_of
 from stillwatch.evidence.weigh import JOINING_LIFT, Integers, Observation, Weighed, clusters
 from stillwatch.pools.parts import MAIN
 
 Floats = npt.NDArray[np.float64]
 Edges = tuple[Integers, Integers]
+Content = Callable[[Floats], Floats]
+Counted = npt.NDArray[Any]
 
 # Steps of expectation-maximisation at most, and the change below which it has settled: far below what moves a verdict.
 STEPS, SETTLED = 60, 1e-9
@@ -86,16 +91,76 @@ class _Told:
         return float(share * np.log2(share / self.rate) + (1 - share) * np.log2((1 - share) / (1 - self.rate)))
 
 
-def _views(group: Weighed) -> list[list[Observation]]:
+class _Ties:
+    """Whom one kind of link joins to the hand in a group: what stays the same while the hand is looked for, and what
+    does not.
+
+    owner: a number for each member's declared owner.
+    """
+
+    def __init__(self, group: Weighed, kind: str, owner: Integers) -> None:
+        held = group.held[kind]
+        self._held, self._members, self._row = held, group.members, held.row
+        self._data = group.hits[kind] >= 0
+        self._of_row = owner[held.row]
+        self._values, self._value = np.unique(held.value, return_inverse=True)
+        # A pair of value and owner as one number: sorting pairs as such takes much longer.
+        self._pair = np.unique(self._value * (int(owner.max(initial=0)) + 1) + self._of_row, return_inverse=True)[1]
+        self._owner = owner
+        everywhere = np.diff(held.ends, prepend=0)[self._values]
+        self._outside = everywhere - np.bincount(self._value, minlength=len(self._values))
+        self._met: dict[bytes, Integers] = {}
+
+    def joined(self, r: Floats) -> tuple[_Told, Edges]:
+        """Whom the link joins, if the hand runs each member with probability r; and the edges that join (members' rows
+        and values, numbered from 0).
+
+        A value joins an account to the hand where the hand's other accounts hold it `JOINING_LIFT` times as often as
+        all others do; the account itself is left out on both sides, so that members and outsiders are held to one
+        standard. Accounts of one declared owner do not speak for each other: what an organisation openly shares joins
+        it to nobody.
+        """
+        row, value = self._row, self._value
+        weight = np.where(r[row] >= LIKELY_HOLDER, r[row], 0.0)
+        hand = np.bincount(value, weights=weight, minlength=len(self._values))
+        others = np.bincount(value, weights=1 - weight, minlength=len(self._values)) + self._outside
+        likely = np.where(r >= LIKELY_HOLDER, r, 0.0) * self._data
+        run = float(likely.sum())
+        theirs = np.bincount(self._owner, weights=likely)[self._of_row]
+        same = np.bincount(self._pair, weights=weight)[self._pair] if len(row) else weight
+        rest = self._held.known - run + 1
+        kept = _telling(hand[value] - same, np.maximum(1.0, run - theirs), others[value] - (1 - weight), rest)
+        flags = np.where(self._data, 0, -1).astype(np.int8)
+        flags[row[kept]] = 1
+        # All outsiders who hold a value are alike: none of them is the hand's, each is its own owner.
+        met = self._outsiders(_telling(hand, max(1.0, run), others - 1, rest) & (self._outside > 0))
+        return _Told(flags, met, self._held.known - int(self._data.sum())), (row[kept], value[kept])
+
+    def _outsiders(self, values: npt.NDArray[np.bool_]) -> Integers:
+        """Who else holds some of the values."""
+        asked = values.tobytes()
+        if asked not in self._met:
+            held = self._held
+            self._met[asked] = others_of(self._values[values], held.ends, held.holder, self._members)
+        return self._met[asked]
+
+
+def _telling(hand: Counted, of_hand: Counted | float, others: Counted, rest: float) -> npt.NDArray[np.bool_]:
+    """Values that the hand's other accounts hold `JOINING_LIFT` times as often as all others do."""
+    lift = (hand / of_hand) / ((others + 0.5) / rest)
+    return np.asarray((hand > 0) & (lift >= JOINING_LIFT))
+
+
+def _views(group: Weighed, owner: Integers) -> list[list[tuple[Observation, _Ties]]]:
     """The links of each view, those with the most bits first."""
-    views: dict[str, list[Observation]] = defaultdict(list)
+    views: dict[str, list[tuple[Observation, _Ties]]] = defaultdict(list)
     for seen in sorted(group.observations, key=lambda o: (-o.bits, o.kind.name)):
         if isinstance(seen.kind, Link):
-            views[seen.kind.view].append(seen)
+            views[seen.kind.view].append((seen, _Ties(group, seen.kind.name, owner)))
     return [views[view] for view in sorted(views)]
 
 
-def _told(group: Weighed, r: Floats, owner: Integers, *, sure: bool) -> list[_Told]:
+def _told(group: Weighed, views: list[list[tuple[Observation, _Ties]]], r: Floats, *, sure: bool) -> list[_Told]:
     """Whom the group's views join to the hand, if the hand runs each member with probability r.
 
     Kinds of one view depend on each other (an address lies in its block), so a view speaks once: an account is joined
@@ -104,10 +169,10 @@ def _told(group: Weighed, r: Floats, owner: Integers, *, sure: bool) -> list[_To
     be strangers. Content has a term of its own in `membership`.
     """
     found = []
-    for kinds in _views(group):
+    for kinds in views:
         best: _Told | None = None
-        for seen in kinds:
-            joined, _ = _joined(group, seen.kind.name, r, owner)
+        for seen, ties in kinds:
+            joined, _ = ties.joined(r)
             known = joined.flags[(r >= LIKELY_HOLDER) & (joined.flags >= 0)]
             share = ((known == 1).sum() + 1.0) / (len(known) + 2.0)
             if not (np.log2(share / joined.rate) > JOINED_BITS if sure else seen.bits > 0):
@@ -152,25 +217,32 @@ class Business:
         """Members of whose exchanges fewer than `IN_PASSING` are the group's jobs."""
         return np.asarray(self._by_member(self.exchanges) < IN_PASSING * self.everything)
 
-    def content(self, r: Floats) -> Floats:
-        """Log odds (natural) of each member's mix of jobs under the hand against strangers who run some of the same.
+    def content(self) -> Content:
+        """Gives, for probabilities that the hand runs each member, the log odds (natural) of each one's mix of jobs
+        under the hand against strangers who run some of the same.
 
         The mixes of both are estimated from everyone else (own exchanges left out), each account weighing by the
         square root of its exchanges, with one exchange added a job; and so is how many of the jobs an account runs.
         """
+        row, job = self.row, self.job
         total = self._by_member(self.exchanges)
-        weight = self.exchanges / np.sqrt(np.maximum(total, 1.0))[self.row]
+        weight = self.exchanges / np.sqrt(np.maximum(total, 1.0))[row]
         size = self._by_member(weight)
-        jobs = int(self.job.max(initial=0)) + 1
-        log = []
-        for part in (r, 1 - r):
-            mine = weight * part[self.row]
-            rest = self._by_job(mine)[self.job] - mine + 1.0
-            log.append(np.log(rest / (mine.sum() - (size * part)[self.row] + jobs)))
-        mean = self._by_member(self.exchanges * (log[0] - log[1])) / np.maximum(total, 1.0)
-        bits = mean * np.minimum(total, DRAWS) + self._how_many(r)
+        jobs = int(job.max(initial=0)) + 1
+        sent, draws = np.maximum(total, 1.0), np.minimum(total, DRAWS)
         least = -np.where(self.known, AGAINST_KNOWN, CONTENT_BITS) * np.log(2)
-        return np.asarray(np.clip(bits, least, CONTENT_BITS * np.log(2)), np.float64)
+        several = self._by_member(self._told().astype(np.float64))
+
+        def of(r: Floats) -> Floats:
+            log = []
+            for part in (r, 1 - r):
+                mine = weight * part[row]
+                rest = self._by_job(mine)[job] - mine + 1.0
+                log.append(np.log(rest / (mine.sum() - (size * part)[row] + jobs)))
+            mean = self._by_member(self.exchanges * (log[0] - log[1])) / sent
+            return np.asarray(np.clip(mean * draws + _how_many(several, r), least, CONTENT_BITS * np.log(2)), np.float64)
+
+        return of
 
     def _told(self) -> npt.NDArray[np.bool_]:
         """Entries whose job is a main one of `MAINLY` of the others that run it. What others send in passing is mostly
@@ -178,17 +250,6 @@ class Business:
         main = (self.exchanges >= MAIN * self._by_member(self.exchanges)[self.row]).astype(np.float64)
         others = self._by_job(np.ones(len(self.row)))[self.job] - 1
         return np.asarray((others > 0) & (self._by_job(main)[self.job] - main >= MAINLY * others))
-
-    def _how_many(self, r: Floats) -> Floats:
-        """Log odds (natural) of how many of the group's jobs each member runs: both numbers are geometric, with means
-        estimated from everyone else."""
-        jobs = self._by_member(self._told().astype(np.float64))
-        log = []
-        for part in (r, 1 - r):
-            mean = ((part * jobs).sum() - part * jobs + JOBS_OF_STRANGERS) / (part.sum() - part + 1.0)
-            mean = np.maximum(mean, 1.0)
-            log.append((jobs - 1) * np.log1p(-1.0 / np.maximum(mean, 1.0 + 1e-9)) - np.log(mean))
-        return np.asarray(np.where(jobs > 0, np.maximum(0.0, log[0] - log[1]), 0.0), np.float64)
 
     def runs_their_own(self, linked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Members that run `LEAST_PRIVATE` jobs or more that only linked accounts run beside them: mainly those, or, where
@@ -207,38 +268,18 @@ class Business:
         return found
 
 
-def _joined(group: Weighed, kind: str, r: Floats, owner: Integers) -> tuple[_Told, Edges]:
-    """Whom a link joins to the hand, if the hand runs each member with probability r; and the edges that join (members'
-    rows and values).
+def _how_many(jobs: Floats, r: Floats) -> Floats:
+    """Log odds (natural) for the hand of how many of a group's jobs each member runs, none against it, since a hand may
+    give an account any number.
 
-    A value joins an account to the hand where the hand's other accounts hold it `JOINING_LIFT` times as often as all
-    others do; the account itself is left out on both sides, so that members and outsiders are held to one standard.
-    Accounts of one declared owner do not speak for each other: what an organisation openly shares joins it to nobody.
+    Under the hand, and of strangers, the number is geometric; the means of both are estimated from everyone else.
     """
-    held = group.held[kind]
-    row = np.minimum(np.searchsorted(group.members, held.account), len(group.members) - 1)
-    inside = group.members[row] == held.account
-    weight = np.where(inside & (r[row] >= LIKELY_HOLDER), r[row], 0.0)
-    owners = np.where(inside, owner[row], -1 - held.account)
-    # A pair of value and owner as one number: sorting pairs as such took a third of the search.
-    low = int(owners.min(initial=0))
-    which = np.unique(held.value * (int(owners.max(initial=0)) - low + 1) + owners - low, return_inverse=True)[1]
-    same = np.bincount(which, weights=weight)[which] if len(which) else weight
-    size = int(held.value.max(initial=-1)) + 1
-    hand = np.bincount(held.value, weights=weight, minlength=size)[held.value] - same
-    others = np.bincount(held.value, weights=1 - weight, minlength=size)[held.value] - (1 - weight)
-    data = group.hits[kind] >= 0
-    likely = np.where(r >= LIKELY_HOLDER, r, 0.0) * data
-    run = float(likely.sum())
-    theirs = np.bincount(owner, weights=likely)
-    of_hand = np.maximum(1.0, run - np.where(inside, theirs[owner[row]], 0.0))
-    lift = (hand / of_hand) / ((others + 0.5) / (held.known - run + 1))
-    joins = (hand > 0) & (lift >= JOINING_LIFT)
-    flags = np.where(data, 0, -1).astype(np.int8)
-    flags[row[joins & inside]] = 1
-    told = _Told(flags, np.unique(held.account[joins & ~inside]), held.known - int(data.sum()))
-    kept = joins & inside
-    return told, (row[kept], held.value[kept])
+    log = []
+    for part in (r, 1 - r):
+        mean = ((part * jobs).sum() - part * jobs + JOBS_OF_STRANGERS) / (part.sum() - part + 1.0)
+        mean = np.maximum(mean, 1.0 + 1e-9)
+        log.append((jobs - 1) * np.log1p(-1.0 / mean) - np.log(mean))
+    return np.asarray(np.where(jobs > 0, np.maximum(0.0, log[0] - log[1]), 0.0), np.float64)
 
 
 def hands(group: Weighed) -> list[Integers]:
@@ -250,7 +291,7 @@ def hands(group: Weighed) -> list[Integers]:
     rows, values, start = [], [], 0
     for seen in group.observations:
         if isinstance(seen.kind, Link) and seen.bits > 0:
-            _, (row, value) = _joined(group, seen.kind.name, everyone, np.arange(len(group.members)))
+            _, (row, value) = _Ties(group, seen.kind.name, np.arange(len(group.members))).joined(everyone)
             # Values of different kinds must not meet: each kind's are numbered on from the last one's.
             rows.append(row)
             values.append(value + start)
@@ -284,12 +325,14 @@ def membership(group: Weighed, business: Business) -> Floats:
     Shape: aligned with members.
     """
     r = _start(group, business.known)
+    views = _views(group, np.unique(business.owner, return_inverse=True)[1])
+    content = business.content()
     for turn in range(ROUNDS):
-        told = _told(group, r, business.owner, sure=bool(business.known.any()))
+        told = _told(group, views, r, sure=bool(business.known.any()))
         if not told:
             return np.ones(len(group.members)) if not turn else r
         before = r
-        r, linked = _mixture(np.stack([t.flags for t in told]), np.array([t.rate for t in told]), business, r)
+        r, linked = _mixture(np.stack([t.flags for t in told]), np.array([t.rate for t in told]), business, content, r)
         by_links = linked >= JOINED_BITS * np.log(2)
         held = ~(by_links | business.runs_their_own(by_links)) | business.contracted
         r = np.where(held, np.minimum(r, FOR_A_PERSON), r)
@@ -298,7 +341,9 @@ def membership(group: Weighed, business: Business) -> Floats:
     return r
 
 
-def _mixture(flags: npt.NDArray[np.int8], rates: Floats, business: Business, r: Floats) -> tuple[Floats, Floats]:
+def _mixture(
+    flags: npt.NDArray[np.int8], rates: Floats, business: Business, content: Content, r: Floats
+) -> tuple[Floats, Floats]:
     """Settle who belongs to the hand; give that and, for each member, the log odds (natural) of its links alone.
 
     flags: kinds by members, 1 hit, 0 not, -1 without data. rates: strangers' rate of each kind.
@@ -307,16 +352,17 @@ def _mixture(flags: npt.NDArray[np.int8], rates: Floats, business: Business, r: 
     hits = np.concatenate([flags, ~business.in_passing()[None]]).astype(np.float64)
     known = hits >= 0
     hits = np.where(known, hits, 0.0)
+    misses = 1 - hits
     strangers = np.append(rates, STRANGERS_IN_PASSING)[:, None]
+    other = known * (hits * np.log(strangers) + misses * np.log1p(-strangers))
     linked = np.zeros(size)
     for _ in range(STEPS):
         share = (r.sum() + 1.0) / (size + 2.0)
         rate = ((hits * r).sum(axis=1) + 1.0) / ((known * r).sum(axis=1) + 2.0)
         rate = np.maximum(rate[:, None], strangers)
-        run = known * (hits * np.log(rate) + (1 - hits) * np.log1p(-rate))
-        other = known * (hits * np.log(strangers) + (1 - hits) * np.log1p(-strangers))
-        linked = (run - other)[:-1].sum(axis=0)
-        odds = np.log(share) - np.log1p(-share) + (run - other).sum(axis=0) + business.content(r)
+        told = known * (hits * np.log(rate) + misses * np.log1p(-rate)) - other
+        linked = told[:-1].sum(axis=0)
+        odds = np.log(share) - np.log1p(-share) + told.sum(axis=0) + content(r)
         before, r = r, 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
         if np.abs(r - before).max() < SETTLED:
             break
