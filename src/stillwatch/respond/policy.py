@@ -170,9 +170,9 @@ class Caps(_Part):
     )
     share_of_accounts: Share = Field(
         0.25,
-        description="accounts under a measure at one time, of all seen in the traffic. A campaign is judged against the "
-        "accounts outside it, so if more than one in four is found, the yardstick is in doubt. In a large traffic the "
-        "cap by the hour is felt long before this one; in a small one a pool is easily a tenth of all accounts",
+        description="accounts under a measure at one time, of all seen in the traffic. A campaign is judged against "
+        "the accounts outside it, so if more than one in four is found, the yardstick is in doubt. In a large traffic "
+        "the cap by the hour is felt long before this one; in a small one a pool is easily a tenth of all accounts",
     )
 
 

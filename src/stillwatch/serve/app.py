@@ -134,7 +134,12 @@ def create_app(settings: ServeSettings, state: Decided, *extras: Extra) -> Appli
     _operation(api, service)
     if "decisions" in settings.parts:
         for router in (
-            decisions.router, appeals.router, cases.router, verdicts.router, litellm.router, crowdsec.router,
+            decisions.router,
+            appeals.router,
+            cases.router,
+            verdicts.router,
+            litellm.router,
+            crowdsec.router,
         ):
             api.include_router(router)
         if settings.envoy_grpc is not None:

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -69,6 +70,7 @@ def _go_round(settings: ServeSettings, scanning: Settings, stop: Event) -> None:
 
 def decide(state: State, settings: ServeSettings, scanning: Settings, judged: Judged) -> None:
     """What follows from a judgement, by the policy in force."""
+    began = time.monotonic()
     applied = act_on(
         state, judged.folder, datetime.now(UTC), scanning, accounts=settings.accounts, store=settings.store_folder
     )
@@ -78,6 +80,7 @@ def decide(state: State, settings: ServeSettings, scanning: Settings, judged: Ju
         campaigns=len(judged.findings.campaigns),
         decisions=len(applied.plan.decisions),
         seconds=round(judged.seconds, 3),
+        stages={n: round(s, 3) for n, s in {**judged.stages, "decide": time.monotonic() - began}.items()},
     )
 
 

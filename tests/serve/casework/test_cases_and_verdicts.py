@@ -111,7 +111,9 @@ def test_only_analysts_see_and_answer(desk, method, path):
 def test_another_tenants_case_is_answered_as_one_that_does_not_exist(desk):
     with desk.state.changing("tests") as change:
         change.decide([(decided("k1", "block", kind="key", account="red/2", decision_id="D-k"), True)])
-    theirs, ours, campaigns = desk.open(contracted("blue/1"), contracted("red/1"), ("over_cap", "campaign", "C", "?", "C"))
+    theirs, ours, campaigns = desk.open(
+        contracted("blue/1"), contracted("red/1"), ("over_cap", "campaign", "C", "?", "C")
+    )
     keys = appeal(desk.state, "D-k", "it is ours", who="support", at=decided("x", "block").created).case_id
     red = desk.client(scope="red/")
     assert sorted(c["case_id"] for c in red.get("/api/v1/cases").json()["cases"]) == sorted([ours, keys])

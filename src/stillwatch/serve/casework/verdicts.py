@@ -96,7 +96,9 @@ def give(request: Request, caller: Analyst, verdict: Verdict) -> Given:
     if not verdict.why.strip():
         raise HTTPException(422, "why: empty; the audit needs it")
     state, found = state_of(request), findings(service_of(request).settings.findings_folder)
-    if caller.scope and not (caller.sees(verdict.subject) and verdict.subject not in (found.campaigns if found else ())):
+    if caller.scope and not (
+        caller.sees(verdict.subject) and verdict.subject not in (found.campaigns if found else ())
+    ):
         raise HTTPException(404, UNKNOWN)
     try:
         verdict_id = give_verdict(
