@@ -59,12 +59,30 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One judgement: the findings, the folder that holds them all, when the cycle began, and how long it took."""
+    """One judgement: the findings, the folder that holds them all, when the cycle began, and how long it took.
+
+    stages: seconds of each stage of the scan, by its name.
+    """
 
     findings: Findings
     folder: Path
     began: float
     seconds: float
+    stages: dict[str, float]
+
+
+class _Stages:
+    """Which stage a scan is in, and how long it was in each."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._now, self._since = "read", time.monotonic()
+
+    def at(self, stage: str) -> None:
+        """It is in this stage from now on."""
+        now = time.monotonic()
+        self.seconds[self._now] = self.seconds.get(self._now, 0.0) + now - self._since
+        self._now, self._since = stage, now
 
 
 class Cycle:
@@ -120,16 +138,23 @@ class Cycle:
         if not drain.segments and ((self._judged and not self._asked.is_set()) or not self._has_rows()):
             return None
         self._asked.clear()
-        began, since = time.time(), time.monotonic()
+        began, since, stages = time.time(), time.monotonic(), _Stages()
+
+        def progress(stage: str, done: int, total: int | None) -> None:
+            self._progress(stage, done, total)
+            stages.at(stage)
+
         try:
-            findings = scan(self._request(), self.settings, self._progress, drain)
+            findings = scan(self._request(), self.settings, progress, drain)
+            stages.at("upkeep")
         except BaseException:
             self._drop(drain, self._taken(drain))
             raise
         self._drop(drain, drain.segments)
         self._upkeep()
         self._judged = True
-        self.last = Judged(findings, self.plan.findings, began, time.monotonic() - since)
+        stages.at("")
+        self.last = Judged(findings, self.plan.findings, began, time.monotonic() - since, stages.seconds)
         try:
             self._hand_on(self.last)
         except BaseException:

@@ -183,6 +183,11 @@ class ServeSettings(BaseSettings):
         return self.spool or self.folder / "spool"
 
     @property
+    def findings_folder(self) -> Path:
+        """The newest findings, as `scan --out` writes them."""
+        return self.folder / "judged" / "findings"
+
+    @property
     def keys_file(self) -> Path:
         """The access keys, hashed."""
         return self.folder / "access.json"
