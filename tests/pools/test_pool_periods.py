@@ -21,8 +21,8 @@ def found(rows):
 
 
 def moved(day):
-    """Accounts 0 to 9 run jobs 0 and 1 until a day; accounts 10 to 19 run jobs 2 and 3 for sixty days, and from that day
-    on 0 and 1 as well."""
+    """Accounts 0 to 9 run jobs 0 and 1 until a day; accounts 10 to 19 run jobs 2 and 3 for sixty days, and from that
+    day on 0 and 1 as well."""
     rows = [(a, j, d, 2) for a in range(10) for j in (0, 1) for d in range(day)]
     rows += [(a, j, d, 2) for a in range(10, 20) for j in (2, 3) for d in range(60)]
     return rows + [(a, j, d, 2) for a in range(10, 20) for j in (0, 1) for d in range(day, 60)]
@@ -35,7 +35,9 @@ def test_one_that_moved_into_the_pool_of_another_is_told_from_it(day):
 
 def test_one_that_came_later_to_the_same_accounts_is_no_campaign_of_its_own():
     """A hand that goes on to another task looks the same."""
-    rows = [(a, 0, d, 2) for a in range(20) for d in range(60)] + [(a, 1, d, 2) for a in range(20) for d in range(30, 60)]
+    rows = [(a, 0, d, 2) for a in range(20) for d in range(60)] + [
+        (a, 1, d, 2) for a in range(20) for d in range(30, 60)
+    ]
     assert found(rows) == [(list(range(20)), [0, 1])]
 
 
@@ -46,7 +48,9 @@ def test_accounts_that_do_both_at_all_times_are_one_campaign():
 
 def test_parts_that_few_tie_may_be_apart_for_a_time_by_chance():
     """Two halves of a pool with jobs of their own; one account does a little of both, and happens to begin late."""
-    rows = [(a, 0, d, 2) for a in range(10) for d in range(60)] + [(a, 1, d, 2) for a in range(10, 20) for d in range(60)]
+    rows = [(a, 0, d, 2) for a in range(10) for d in range(60)] + [
+        (a, 1, d, 2) for a in range(10, 20) for d in range(60)
+    ]
     rows += [(20, j, d, 1) for j in (0, 1) for d in (55, 58)]
     assert found(rows) == [(list(range(21)), [0, 1])]
 

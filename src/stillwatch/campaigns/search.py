@@ -169,7 +169,7 @@ class _Search:
         return first
 
     def one_hand(self, groups: list[Candidate]) -> list[float]:
-        """How likely each group is under one hand; of those that are likely, by all the accounts or by the ones that run
+        """How likely each group is under one hand; of those that are likely, by all the accounts or by those that run
         more than one of the jobs.
 
         Who runs a single job may have met it anywhere, and hides what links the others. Chosen by what they send alone,
@@ -249,10 +249,10 @@ class _Search:
         main = main_jobs(account, job, sent, runners[theirs])
         several = parts(account, job, sent, main)
         if len(several) == 1:
-            several = run_apart(self.by_hour(pool, pa.table({"account_no": account, "job": job, "main": main})))
+            several = run_apart(self.by_hour(pa.table({"account_no": account, "job": job, "main": main})))
         return [_Part(accounts, own, pool.likely, pool.ceiling) for accounts, own in several]
 
-    def by_hour(self, pool: _Part, main: pa.Table) -> Sent:
+    def by_hour(self, main: pa.Table) -> Sent:
         """What a pool's accounts send of its jobs, by hour; main: account_no, job and whether it is a main one."""
         self.engine.register("pool_jobs", main)
         found = self.engine.query(
@@ -362,9 +362,7 @@ def _common_jobs(
     return found
 
 
-def _controlled(
-    groups: list[Candidate], likely: list[float]
-) -> tuple[list[npt.NDArray[np.int64]], list[float]]:
+def _controlled(groups: list[Candidate], likely: list[float]) -> tuple[list[npt.NDArray[np.int64]], list[float]]:
     """The accounts of each group that one hand seems to run, and those of every further hand that links show in it;
     with each, how likely the group is under one hand."""
     controlled, sure = [], []

@@ -27,8 +27,8 @@ KIND = Conduct(
     benign_causes=("an application that serves the public",),
     explained_by=frozenset(),
     needs=("end_user_id",),
-    statement="{passed_on} of {exchanges} exchanges name an end user, {end_users} different ones; {passing} of {accounts} "
-    "accounts mostly do",
+    statement="{passed_on} of {exchanges} exchanges name an end user, {end_users} different ones; {passing} of "
+    "{accounts} accounts mostly do",
     sql="""
     SELECT c.group_no, c.exchanges, c.passed_on, c.accounts, c.passing,
       c.own_end_users + coalesce(u.end_users, 0) AS end_users

@@ -6,4 +6,16 @@ from stillwatch.pools.merge import merged, with_their_jobs
 from stillwatch.pools.parts import main_jobs, parts
 from stillwatch.pools.periods import Sent, run_apart
 
-__all__ = ["FOR_A_PERSON", "Business", "Sent", "communities", "hands", "main_jobs", "membership", "merged", "parts", "run_apart", "with_their_jobs"]
+__all__ = [
+    "FOR_A_PERSON",
+    "Business",
+    "Sent",
+    "communities",
+    "hands",
+    "main_jobs",
+    "membership",
+    "merged",
+    "parts",
+    "run_apart",
+    "with_their_jobs",
+]

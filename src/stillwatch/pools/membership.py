@@ -41,8 +41,8 @@ JOBS_OF_STRANGERS = 2.0
 # 20 of the others who run them are linked), and they are most of what it does. One such job may be a public pipeline
 # of several steps that few use; a stranger who runs three of a pool's own jobs is not met.
 PRIVATE, LEAST_PRIVATE, MAIN_BUSINESS = 0.95, 3, 0.5
-# Of three jobs that eight and more others run, nine in ten of them linked, that is said by so many that they need not be
-# most of what it does, only more than in passing: relayed customers and the holder of a stolen key have business of
+# Of three jobs that eight and more others run, nine in ten of them linked, that is said by so many that they need not
+# be most of what it does, only more than in passing: relayed customers and the holder of a stolen key have business of
 # their own. On 27 worlds looked at while building this held of 30 accounts of the campaign, of 5 whose key was stolen,
 # and of nobody else whom the links did not speak against.
 MANY, NEARLY_ALL = 8, 0.9
@@ -240,7 +240,9 @@ class Business:
                 rest = self._by_job(mine)[job] - mine + 1.0
                 log.append(np.log(rest / (mine.sum() - (size * part)[row] + jobs)))
             mean = self._by_member(self.exchanges * (log[0] - log[1])) / sent
-            return np.asarray(np.clip(mean * draws + _how_many(several, r), least, CONTENT_BITS * np.log(2)), np.float64)
+            return np.asarray(
+                np.clip(mean * draws + _how_many(several, r), least, CONTENT_BITS * np.log(2)), np.float64
+            )
 
         return of
 
@@ -252,8 +254,8 @@ class Business:
         return np.asarray((others > 0) & (self._by_job(main)[self.job] - main >= MAINLY * others))
 
     def runs_their_own(self, linked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Members that run `LEAST_PRIVATE` jobs or more that only linked accounts run beside them: mainly those, or, where
-        many run each, not just in passing."""
+        """Members that run `LEAST_PRIVATE` jobs or more that only linked accounts run beside them: mainly those, or,
+        where many run each, not just in passing."""
         one = np.ones(len(self.row))
         joined = linked[self.row].astype(np.float64)
         others = self._by_job(one)[self.job] - 1

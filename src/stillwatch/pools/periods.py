@@ -77,7 +77,7 @@ def run_apart(sent: Sent) -> list[Part]:
 
 def _slices(sent: Sent) -> Integers:
     """For each entry the slice of the pool's traffic, in order of time, that it is in."""
-    hours, which = np.unique(sent.hour, return_inverse=True)
+    _, which = np.unique(sent.hour, return_inverse=True)
     in_hour = np.bincount(which, weights=sent.exchanges).astype(np.int64)
     before = np.cumsum(in_hour) - in_hour
     return np.asarray((before * SLICES // in_hour.sum())[which], np.int64)
