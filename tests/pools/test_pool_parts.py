@@ -48,3 +48,29 @@ def test_the_order_of_rows_does_not_matter(seed):
     rows = two_campaigns(4)
     np.random.default_rng(seed).shuffle(rows)
     assert [a.tolist() for a, _ in divided(rows)] == [[0, 1, 2, 3, 4], [10, 11, 12, 13, 14]]
+
+
+def of_one_pool(size, bridge, draw=0):
+    """`size` accounts that run three jobs of their own each, seventy others with three of ten, and a job that two of each
+    run mainly."""
+    pick = np.random.default_rng(draw)
+    rows = [(a, 100 + int(j), 30) for a in range(size) for j in pick.choice(5, 3, replace=False)]
+    rows += [(50 + a, 200 + int(j), 30) for a in range(70) for j in pick.choice(10, 3, replace=False)]
+    return rows + [(a, 300, 30) for a in (0, 1, 50, 51) if bridge]
+
+
+@pytest.mark.parametrize("draw", range(3))
+def test_one_public_job_in_common_does_not_make_two_campaigns_one(draw):
+    found = divided(of_one_pool(7, bridge=True, draw=draw))
+    assert [a.tolist() for a, _ in found] == [list(range(50, 120)), list(range(7))]
+
+
+def test_two_jobs_in_common_do():
+    rows = of_one_pool(7, bridge=True) + [(a, 301, 30) for a in (0, 1, 50, 51)]
+    assert len(divided(rows)) == 1
+
+
+def test_a_small_pool_held_together_by_one_job_stays_whole():
+    """Two tasks, each in wordings of its own, and one account that does both: so do eight accounts of one campaign."""
+    rows = [(a, 0, 50) for a in range(5)] + [(a, 1, 50) for a in range(4, 8)]
+    assert len(divided(rows)) == 1

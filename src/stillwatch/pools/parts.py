@@ -20,6 +20,12 @@ OWN = 0.9
 # that a disclosed campaign is scaled down to.
 LEAST_ACCOUNTS = 4
 
+# Two campaigns may both use one public job that hardly anybody else does. Such a bridge is cut where an account's jobs,
+# counted as two draws from all of the pool's (they come as a few tasks in several wordings each), would leave any so
+# large a set of accounts with no other job in common with the rest in one of a hundred pools at most, all its main jobs
+# tried (Bonferroni).
+DRAWS, BRIDGED = 2, 0.01
+
 # Accounts and jobs of one part, each ascending.
 Part = tuple[Integers, Integers]
 
@@ -60,7 +66,7 @@ def parts(account: Integers, job: Integers, exchanges: Integers, main: npt.NDArr
     """
     accounts, row = np.unique(account, return_inverse=True)
     jobs, column = np.unique(job, return_inverse=True)
-    found = tied(row, column, main)
+    found = tied(row, column, main & ~np.isin(column, _bridges(row, column, main)))
     if len(found) < 2:
         return [(accounts, jobs)]
     of_account, of_job = np.full(len(accounts), -1), np.full(len(jobs), -1)
@@ -71,6 +77,22 @@ def parts(account: Integers, job: Integers, exchanges: Integers, main: npt.NDArr
     of_job = _settled(of_job, column, of_account[row], sent, len(found))
     of_account = _settled(of_account, row, of_job[column], sent, len(found))
     return [(accounts[of_account == n], jobs[of_job == n]) for n in range(len(found))]
+
+
+def _bridges(account: Integers, job: Integers, main: npt.NDArray[np.bool_]) -> list[int]:
+    """Jobs each of which alone ties two parts together, where that is hardly chance."""
+    bridges: list[int] = []
+    several = np.unique(job[main])
+    around = tied(account, job, main)
+    for one in several.tolist():
+        [whole] = [accounts for accounts, own in around if one in own] or [np.zeros(0, np.int64)]
+        apart = [accounts for accounts, _ in tied(account, job, main & (job != one)) if np.isin(accounts, whole).all()]
+        sizes = [len(accounts) for accounts in apart[1:]]
+        # The sets of so many accounts are fewer than (e size / whole) to the power of -size.
+        chances = [(np.e * (n / len(whole)) ** (DRAWS - 1)) ** n * len(several) for n in sizes]
+        if any(chance <= BRIDGED for chance in chances):
+            bridges.append(one)
+    return bridges
 
 
 def _settled(part: Integers, item: Integers, others: Integers, sent: np.ndarray, parts_found: int) -> Integers:
