@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from stillwatch.evidence import kinds
-from stillwatch.evidence.links import held_by
-from stillwatch.evidence.weigh import Held, Observation, Weighed
+from stillwatch.evidence.links import Holders, Reach, held_by
+from stillwatch.evidence.weigh import JOINING_LIFT, Held, Observation, Weighed
 from stillwatch.pools import FOR_A_PERSON, Business, hands, membership, merged
 
 OUTSIDERS = 200
@@ -17,12 +17,12 @@ EXIT = next(k for k in kinds() if k.name == "shared_exit")
 
 
 def held(members, account, value):
-    """Who of the members and of the outsiders holds which value, one row each."""
-    account, value = np.array(account, np.int64), np.array(value, np.int64)
-    inside = np.isin(account, members)
-    return Held(
-        np.searchsorted(members, account[inside]), value[inside], *held_by(account, value), len(members) + OUTSIDERS
-    )
+    """Who of the members holds which value, one row each, where all others hold one of their own."""
+    known = np.ones(len(members) + OUTSIDERS, np.bool_)
+    rows = np.array(sorted(zip(account, value, strict=True)), np.int64).reshape(-1, 2).T.copy()
+    nowhere = np.full(len(known), -1)
+    holding = Holders(known, *rows, *held_by(*rows), nowhere, np.zeros(0, np.int64))
+    return Held(Reach(holding, JOINING_LIFT), members)
 
 
 def group(shared, size, rate=0.05):

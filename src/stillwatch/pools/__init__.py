@@ -5,10 +5,12 @@ from stillwatch.pools.membership import FOR_A_PERSON, Business, hands, membershi
 from stillwatch.pools.merge import merged, with_their_jobs
 from stillwatch.pools.parts import main_jobs, parts
 from stillwatch.pools.periods import Sent, run_apart
+from stillwatch.pools.senders import Senders
 
 __all__ = [
     "FOR_A_PERSON",
     "Business",
+    "Senders",
     "Sent",
     "communities",
     "hands",

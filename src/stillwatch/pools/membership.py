@@ -100,14 +100,16 @@ class _Ties:
 
     def __init__(self, group: Weighed, kind: str, owner: Integers) -> None:
         held = group.held[kind]
-        self._held, self._members, self._row = held, group.members, held.row
+        self._row, joining = held.reach.joining(held.members)
+        self._members, self._known = group.members, held.reach.everybody
+        self._holder, self._ends = held.reach.by_value
         self._data = group.hits[kind] >= 0
-        self._of_row = owner[held.row]
-        self._values, self._value = np.unique(held.value, return_inverse=True)
+        self._of_row = owner[self._row]
+        self._values, self._value = np.unique(joining, return_inverse=True)
         # A pair of value and owner as one number: sorting pairs as such takes much longer.
         self._pair = np.unique(self._value * (int(owner.max(initial=0)) + 1) + self._of_row, return_inverse=True)[1]
         self._owner = owner
-        everywhere = np.diff(held.ends, prepend=0)[self._values]
+        everywhere = np.diff(self._ends, prepend=0)[self._values]
         self._outside = everywhere - np.bincount(self._value, minlength=len(self._values))
         self._met: dict[bytes, Integers] = {}
 
@@ -128,20 +130,19 @@ class _Ties:
         run = float(likely.sum())
         theirs = np.bincount(self._owner, weights=likely)[self._of_row]
         same = np.bincount(self._pair, weights=weight)[self._pair] if len(row) else weight
-        rest = self._held.known - run + 1
+        rest = self._known - run + 1
         kept = _telling(hand[value] - same, np.maximum(1.0, run - theirs), others[value] - (1 - weight), rest)
         flags = np.where(self._data, 0, -1).astype(np.int8)
         flags[row[kept]] = 1
         # All outsiders who hold a value are alike: none of them is the hand's, each is its own owner.
         met = self._outsiders(_telling(hand, max(1.0, run), others - 1, rest) & (self._outside > 0))
-        return _Told(flags, met, self._held.known - int(self._data.sum())), (row[kept], value[kept])
+        return _Told(flags, met, self._known - int(self._data.sum())), (row[kept], value[kept])
 
     def _outsiders(self, values: npt.NDArray[np.bool_]) -> Integers:
         """Who else holds some of the values."""
         asked = values.tobytes()
         if asked not in self._met:
-            held = self._held
-            self._met[asked] = others_of(self._values[values], held.ends, held.holder, self._members)
+            self._met[asked] = others_of(self._values[values], self._ends, self._holder, self._members)
         return self._met[asked]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,17 +138,16 @@ class Scan:
         here = store.Local(self.work / "enriched", self.work, self.settings.threads, since, progress)
         store.build(engine, ids < rows, here if self.within is None else None)
         register_known(engine, known)
-        self.progress("workloads", 0, None)
-        jobs = find_jobs(engine)
+        jobs = find_jobs(engine, partial(self.progress, "workloads"))
         engine.register("job_passages", jobs.passages)
         texts = self._texts(engine, read)
         asked = {text.job: intents(" ".join(t.text for t in texts if t.job == text.job)) for text in texts}
         _register_intents(engine, asked)
-        self.progress("evidence", 0, None)
         silent = frozenset(read.absent) | silent_accounts(engine)
-        candidates, remarks = heed(find(engine, jobs, silent), known.verdicts, account_ids(engine))
+        candidates, remarks = heed(find(engine, jobs, silent, self.progress), known.verdicts, account_ids(engine))
         for remark in remarks:
             self.rejects.note(remark)
+        self.progress("members", 0, None)
         found = assemble(
             engine, jobs, candidates, texts=texts, asked=asked, duplicates=rows - ids, loss=self.settings.loss
         )
