@@ -50,6 +50,7 @@ class Plan:
     findings: Path
     spool_key: Path | None = None
     accounts: Path | None = None
+    account_events: Path | None = None
     models: Path | None = None
     verdicts: Path | None = None
     every: float = 60.0
@@ -195,6 +196,7 @@ class Cycle:
             drained=self._drained,
             batch_rows=self.settings.batch_rows,
             accounts=self.plan.accounts,
+            account_events=self.plan.account_events,
             models=self.plan.models,
         )
         self._drop(drain, ())  # what was drained before, and told of exchanges that had still to come

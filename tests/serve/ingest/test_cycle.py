@@ -45,6 +45,18 @@ def test_a_campaign_in_live_traffic_is_found_and_handed_on_and_no_prompt_stays(t
     assert [c.id for c in one.once().findings.campaigns] == [c.id for c in judged.findings.campaigns]
 
 
+def test_what_stands_beside_the_traffic_is_read_anew_each_cycle(tmp_path):
+    send(tmp_path, 1, 2)
+    events = tmp_path / "events.jsonl"
+    events.write_text('{"account_id": "a1", "time": "2026-02-01T00:00:00Z", "field": "status", "value": "banned"}\n')
+    one = cycle(tmp_path, account_events=events)
+    assert one.once().findings.traffic.exchanges == 2
+    send(tmp_path, 3)
+    events.write_text('{"account_id": "a1"}\n')
+    with pytest.raises(InputError, match=r"events\.jsonl"):
+        one.once()
+
+
 def test_a_new_process_judges_what_the_store_holds_once(tmp_path):
     send(tmp_path, 1, 2)
     cycle(tmp_path).drain()
