@@ -245,6 +245,6 @@ class Cycle:
             gone = [s.number for s in store.manifest.sources if s.format == FORMAT and s.name not in there]
             if len(gone) >= UPKEEP_AT:
                 store.fold(gone)
-            small = sum(part.rows < upkeep.SMALL for part in store.manifest.tables["exchanges"])
-        if small >= UPKEEP_AT:
+            small = [part.day for part in store.manifest.tables["exchanges"] if part.rows < upkeep.SMALL]
+        if len(small) - len(set(small)) >= UPKEEP_AT:  # of the small parts of a day one stays when they are merged
             upkeep.compact(self.plan.store, lambda _, __: None)

@@ -156,6 +156,21 @@ def test_a_store_that_takes_traffic_all_the_time_stays_small(tmp_path, monkeypat
     assert ids(tmp_path) == sorted({f"x{n}" for n in range(13)})
 
 
+def test_many_quiet_days_are_no_reason_to_write_the_store_anew_each_time(tmp_path, monkeypatch):
+    from stillwatch.serve import cycle as cycles
+
+    monkeypatch.setattr(cycles, "UPKEEP_AT", 4)
+    one = cycle(tmp_path)
+    with client(tmp_path) as http:
+        days = (record(n, time=f"2026-02-{n + 1:02}T02:40:00Z") for n in range(9))
+        assert http.post("/v1/exchanges", content=ndjson(*days)).status_code == 200
+    one.drain()
+    before = {part.name for part in newest(tmp_path / "store").tables["exchanges"]}
+    send(tmp_path, 100)
+    one.drain()
+    assert before < {part.name for part in newest(tmp_path / "store").tables["exchanges"]}
+
+
 def test_damage_in_the_spool_is_told_and_the_rest_is_judged(tmp_path):
     for numbers in ((1,), (2,), (3,)):
         send(tmp_path, *numbers)
