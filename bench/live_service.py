@@ -72,6 +72,14 @@ class LiveService:
             time.sleep(0.1)
         sys.exit("the service did not come up in 300 s")
 
+    def ended_within(self, seconds: float) -> bool:
+        """Whether its parent process ends in so many seconds."""
+        assert self.process is not None
+        try:
+            return self.process.wait(seconds) is not None
+        except subprocess.TimeoutExpired:
+            return False
+
     def kill(self, *processes: int) -> None:
         """SIGKILL to these processes of it, or to all at once."""
         assert self.process is not None

@@ -50,6 +50,7 @@ class Plan:
     findings: Path
     spool_key: Path | None = None
     accounts: Path | None = None
+    account_events: Path | None = None
     models: Path | None = None
     verdicts: Path | None = None
     every: float = 60.0
@@ -195,6 +196,7 @@ class Cycle:
             drained=self._drained,
             batch_rows=self.settings.batch_rows,
             accounts=self.plan.accounts,
+            account_events=self.plan.account_events,
             models=self.plan.models,
         )
         self._drop(drain, ())  # what was drained before, and told of exchanges that had still to come
@@ -243,6 +245,6 @@ class Cycle:
             gone = [s.number for s in store.manifest.sources if s.format == FORMAT and s.name not in there]
             if len(gone) >= UPKEEP_AT:
                 store.fold(gone)
-            small = sum(part.rows < upkeep.SMALL for part in store.manifest.tables["exchanges"])
-        if small >= UPKEEP_AT:
+            small = [part.day for part in store.manifest.tables["exchanges"] if part.rows < upkeep.SMALL]
+        if len(small) - len(set(small)) >= UPKEEP_AT:  # of the small parts of a day one stays when they are merged
             upkeep.compact(self.plan.store, lambda _, __: None)

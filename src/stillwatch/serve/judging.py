@@ -53,6 +53,7 @@ def _go_round(settings: ServeSettings, scanning: Settings, stop: Event) -> None:
         findings=settings.findings_folder,
         spool_key=settings.spool_key_file,
         accounts=settings.accounts,
+        account_events=settings.account_events,
         models=settings.models,
         verdicts=verdicts,
         every=float(settings.cycle_seconds),
