@@ -51,8 +51,8 @@ def test_the_order_of_rows_does_not_matter(seed):
 
 
 def of_one_pool(size, bridge, draw=0):
-    """`size` accounts that run three jobs of their own each, seventy others with three of ten, and a job that two of each
-    run mainly."""
+    """`size` accounts that run three jobs of their own each, seventy others with three of ten, and a job that two of
+    each run mainly."""
     pick = np.random.default_rng(draw)
     rows = [(a, 100 + int(j), 30) for a in range(size) for j in pick.choice(5, 3, replace=False)]
     rows += [(50 + a, 200 + int(j), 30) for a in range(70) for j in pick.choice(10, 3, replace=False)]
