@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.respond.respond_examples import AT, DAY, HOUR, policy
 
@@ -82,6 +82,7 @@ subjects = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(subjects, max_size=12), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2), st.integers(0, 500))
 def test_it_is_what_a_search_of_all_decisions_finds(of, account, key, address, hours):
     at = AT + hours * HOUR

@@ -18,7 +18,19 @@ from stillwatch.evidence.cells import count_cells, count_groups
 from stillwatch.evidence.kind import VIEW_CAP, linkage
 from stillwatch.evidence.links import Holders
 from stillwatch.evidence.weigh import Weighed, by_group, clusters, weigh
-from stillwatch.pools import Business, Senders, communities, hands, membership, merged, parts, with_their_jobs
+from stillwatch.pools import (
+    Business,
+    Senders,
+    Sent,
+    communities,
+    hands,
+    main_jobs,
+    membership,
+    merged,
+    parts,
+    run_apart,
+    with_their_jobs,
+)
 from stillwatch.workloads import Jobs
 
 # An account is accused, a group is a campaign and a pool is taken as one hand where it is likelier than not.
@@ -27,6 +39,9 @@ LIKELY = 0.5
 CLEARED = 0.1
 # A part of a pool that is a campaign as a whole is held for one as well unless its own evidence says one in ten.
 DOUBTED = 0.1
+# The fewest accounts of a group that are tested once more without the others: half of the eight that a disclosed
+# campaign is scaled down to.
+LEAST_CORE = 4
 # How often groups are merged into pools and asked for their members: what a large pool swept up by mistake and left
 # again is asked once more by itself.
 TURNS = 2
@@ -163,6 +178,30 @@ class _Search:
             first.append(Candidate(weighed, judge(weighed), belonging, tuple(own.tolist())))
         return first
 
+    def one_hand(self, groups: list[Candidate]) -> list[float]:
+        """How likely each group is under one hand; of those that are likely, by all the accounts or by those that run
+        more than one of the jobs.
+
+        Who runs a single job may have met it anywhere, and hides what links the others. Chosen by what they send alone,
+        the links speak of these as freely as of the whole group.
+        """
+        sure = [group.judgement.factors[0].probability for group in groups]
+        sent = self.sends.sent
+        cores: dict[int, npt.NDArray[np.int64]] = {}
+        for number, group in enumerate(groups):
+            if sure[number] >= LIKELY and len(group.jobs) > 1:
+                runs = sent.account[sent.of_jobs(np.array(group.jobs, np.int64))]
+                inside, count = np.unique(runs, return_counts=True)
+                core = inside[count > 1]
+                if LEAST_CORE <= len(core) < len(inside):
+                    cores[number] = core
+        if cores:
+            of = list(cores)
+            jobs = _of_groups([np.array(groups[n].jobs, np.int64) for n in of], "job")
+            for number, weighed in self.weigh(_of_groups(list(cores.values()), "account_no"), jobs).items():
+                sure[of[number]] = max(sure[of[number]], judge(weighed).factors[0].probability)
+        return sure
+
     def pools(self, controlled: list[npt.NDArray[np.int64]], sure: list[float]) -> list[_Part]:
         """Groups of controlled accounts merged into pools, each with all its jobs and without the strangers."""
         found: list[_Part] = []
@@ -215,12 +254,26 @@ class _Search:
 
     def divided(self, pool: _Part) -> list[_Part]:
         """The campaigns that a pool may serve."""
-        sent = self.sends.sent
-        theirs = sent.of_accounts(pool.accounts)
-        theirs = theirs[np.isin(sent.job[theirs], pool.jobs)]
-        job = sent.job[theirs]
-        several = parts(sent.account[theirs], job, sent.exchanges[theirs], sent.runners[job])
+        everybody = self.sends.sent
+        theirs = everybody.of_accounts(pool.accounts)
+        theirs = theirs[np.isin(everybody.job[theirs], pool.jobs)]
+        account, job, sent = everybody.account[theirs], everybody.job[theirs], everybody.exchanges[theirs]
+        main = main_jobs(account, job, sent, everybody.runners[job])
+        several = parts(account, job, sent, main)
+        if len(several) == 1:
+            several = run_apart(self.by_hour(pa.table({"account_no": account, "job": job, "main": main})))
         return [_Part(accounts, own, pool.likely, pool.ceiling) for accounts, own in several]
+
+    def by_hour(self, main: pa.Table) -> Sent:
+        """What a pool's accounts send of its jobs, by hour; main: account_no, job and whether it is a main one."""
+        self.engine.register("pool_jobs", main)
+        found = self.engine.query(
+            "SELECT p.account_no, p.job, t.bin // 6 AS hour, p.main, count(*) AS exchanges FROM pool_jobs AS p "
+            "JOIN job_traffic AS j ON j.job = p.job AND j.account_no = p.account_no "
+            "JOIN traffic AS t ON t.exchange_no = j.exchange_no "
+            "GROUP BY p.account_no, p.job, t.bin // 6, p.main ORDER BY p.account_no, p.job, hour"
+        )
+        return Sent(*(found[name].to_numpy() for name in ("account_no", "job", "hour", "exchanges", "main")))
 
     def candidates(self, given: list[_Part]) -> list[Candidate]:
         """Judge parts, in their order."""
@@ -264,7 +317,7 @@ def find(
     search = _Search(engine, silent, _sends(engine, jobs.sent), progress)
     first = search.of_jobs(jobs.groups)
     progress("pools", 0, None)
-    controlled, sure = _controlled(first)
+    controlled, sure = _controlled(first, search.one_hand(first))
     for accounts, chance in _common_jobs(communities(engine, silent), search.sends.sent, len(search.sends.everything)):
         controlled.append(accounts)
         sure.append(chance)
@@ -327,12 +380,11 @@ def _common_jobs(
     return found
 
 
-def _controlled(groups: list[Candidate]) -> tuple[list[npt.NDArray[np.int64]], list[float]]:
+def _controlled(groups: list[Candidate], likely: list[float]) -> tuple[list[npt.NDArray[np.int64]], list[float]]:
     """The accounts of each group that one hand seems to run, and those of every further hand that links show in it;
     with each, how likely the group is under one hand."""
     controlled, sure = [], []
-    for group in groups:
-        one_hand = group.judgement.factors[0].probability
+    for group, one_hand in zip(groups, likely, strict=True):
         if one_hand < LIKELY:
             continue
         members = group.weighed.members

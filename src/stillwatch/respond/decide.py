@@ -12,12 +12,15 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from stillwatch.campaigns.verdicts import Verdict, accounts_said, last_said, outgrown
 from stillwatch.respond import reasons
 from stillwatch.respond.decision import Decision, Measure, SubjectKind
 from stillwatch.respond.found import Customer, Found, Suspect
 from stillwatch.respond.policy import Policy
+
+if TYPE_CHECKING:
+    from stillwatch.campaigns.verdicts import Verdict
 
 # Where customers appeal, under the service's own address.
 APPEALS = "/v1/appeals"
@@ -109,6 +112,9 @@ class _Cycle:
     """One run of `decide`, with what it has come to so far."""
 
     def __init__(self, policy: Policy, found: Found, before: Before, at: datetime, cycle_id: str) -> None:
+        # All of the judgement comes with it, and the types of this module are needed where nothing is judged.
+        from stillwatch.campaigns.verdicts import accounts_said
+
         self.policy, self.found, self.before, self.at, self.cycle_id = policy, found, before, at, cycle_id
         self.said = accounts_said(before.verdicts)
         self.spared: set[str] = set()  # campaigns
@@ -146,6 +152,8 @@ class _Cycle:
 
     def _heed_verdicts(self) -> None:
         """Which campaigns analysts dismissed or confirmed, whether the scan was told of it or not."""
+        from stillwatch.campaigns.verdicts import last_said, outgrown
+
         for campaign in sorted(self.found.campaigns):
             members = self.found.members(campaign)
             last = last_said(self.before.verdicts, members)

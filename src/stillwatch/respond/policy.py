@@ -169,9 +169,10 @@ class Caps(_Part):
         200, ge=0, le=10_000_000, description="accounts newly put under a measure in any 60 minutes"
     )
     share_of_accounts: Share = Field(
-        0.05,
-        description="accounts under a measure at one time, of all seen in the traffic: pools are a small part of a "
-        "provider's customers, so if more than one in twenty is found, the finding is suspect",
+        0.25,
+        description="accounts under a measure at one time, of all seen in the traffic. A campaign is judged against "
+        "the accounts outside it, so if more than one in four is found, the yardstick is in doubt. In a large traffic "
+        "the cap by the hour is felt long before this one; in a small one a pool is easily a tenth of all accounts",
     )
 
 

@@ -203,8 +203,10 @@ class State:
     def export_verdicts(self, path: Path) -> int:
         """Write the verdicts for the next scan (`scan --verdicts`) and return how many there are."""
         table = self.verdicts()
+        whole = path.with_name(f".{path.name}.new")  # a scan may be about to read the one that is there
         try:
-            pq.write_table(table, path)
+            pq.write_table(table, whole)
+            whole.replace(path)
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
         return int(table.num_rows)

@@ -19,6 +19,7 @@ from stillwatch import __version__
 from stillwatch.respond.standing import Decided
 from stillwatch.serve.access.callers import Refused, anyone, service_of
 from stillwatch.serve.access.limits import ASGIApp, Bounded, Message, Receive, Scope, Send, answer
+from stillwatch.serve.casework import cases, verdicts
 from stillwatch.serve.gateways import appeals, crowdsec, decisions, forward_auth, litellm, look_up
 from stillwatch.serve.logs import fault, say
 from stillwatch.serve.service import Service
@@ -132,7 +133,14 @@ def create_app(settings: ServeSettings, state: Decided, *extras: Extra) -> Appli
     _errors(api)
     _operation(api, service)
     if "decisions" in settings.parts:
-        for router in (decisions.router, appeals.router, litellm.router, crowdsec.router):
+        for router in (
+            decisions.router,
+            appeals.router,
+            cases.router,
+            verdicts.router,
+            litellm.router,
+            crowdsec.router,
+        ):
             api.include_router(router)
         if settings.envoy_grpc is not None:
             from stillwatch.serve.gateways.envoy_grpc import envoy_grpc

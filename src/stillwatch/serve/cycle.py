@@ -50,6 +50,7 @@ class Plan:
     findings: Path
     spool_key: Path | None = None
     accounts: Path | None = None
+    account_events: Path | None = None
     models: Path | None = None
     verdicts: Path | None = None
     every: float = 60.0
@@ -59,12 +60,30 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One judgement: the findings, the folder that holds them all, when the cycle began, and how long it took."""
+    """One judgement: the findings, the folder that holds them all, when the cycle began, and how long it took.
+
+    stages: seconds of each stage of the scan, by its name.
+    """
 
     findings: Findings
     folder: Path
     began: float
     seconds: float
+    stages: dict[str, float]
+
+
+class _Stages:
+    """Which stage a scan is in, and how long it was in each."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._now, self._since = "read", time.monotonic()
+
+    def at(self, stage: str) -> None:
+        """It is in this stage from now on."""
+        now = time.monotonic()
+        self.seconds[self._now] = self.seconds.get(self._now, 0.0) + now - self._since
+        self._now, self._since = stage, now
 
 
 class Cycle:
@@ -120,16 +139,23 @@ class Cycle:
         if not drain.segments and ((self._judged and not self._asked.is_set()) or not self._has_rows()):
             return None
         self._asked.clear()
-        began, since = time.time(), time.monotonic()
+        began, since, stages = time.time(), time.monotonic(), _Stages()
+
+        def progress(stage: str, done: int, total: int | None) -> None:
+            self._progress(stage, done, total)
+            stages.at(stage)
+
         try:
-            findings = scan(self._request(), self.settings, self._progress, drain)
+            findings = scan(self._request(), self.settings, progress, drain)
+            stages.at("upkeep")
         except BaseException:
             self._drop(drain, self._taken(drain))
             raise
         self._drop(drain, drain.segments)
         self._upkeep()
         self._judged = True
-        self.last = Judged(findings, self.plan.findings, began, time.monotonic() - since)
+        stages.at("")
+        self.last = Judged(findings, self.plan.findings, began, time.monotonic() - since, stages.seconds)
         try:
             self._hand_on(self.last)
         except BaseException:
@@ -170,6 +196,7 @@ class Cycle:
             drained=self._drained,
             batch_rows=self.settings.batch_rows,
             accounts=self.plan.accounts,
+            account_events=self.plan.account_events,
             models=self.plan.models,
         )
         self._drop(drain, ())  # what was drained before, and told of exchanges that had still to come
@@ -218,6 +245,6 @@ class Cycle:
             gone = [s.number for s in store.manifest.sources if s.format == FORMAT and s.name not in there]
             if len(gone) >= UPKEEP_AT:
                 store.fold(gone)
-            small = sum(part.rows < upkeep.SMALL for part in store.manifest.tables["exchanges"])
-        if small >= UPKEEP_AT:
+            small = [part.day for part in store.manifest.tables["exchanges"] if part.rows < upkeep.SMALL]
+        if len(small) - len(set(small)) >= UPKEEP_AT:  # of the small parts of a day one stays when they are merged
             upkeep.compact(self.plan.store, lambda _, __: None)

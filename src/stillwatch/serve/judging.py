@@ -2,80 +2,114 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import sys
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
-from stillwatch.respond.cycle import run_cycle
-from stillwatch.respond.found import read_found
+from stillwatch.errors import StillwatchError
+from stillwatch.respond.cycle import act_on
 from stillwatch.respond.state import State
 from stillwatch.serve.cycle import Cycle, Judged, Plan
 from stillwatch.serve.lifetime import leave_with_parent
-from stillwatch.serve.logs import say, set_up
+from stillwatch.serve.logs import fault, say, set_up
 from stillwatch.serve.settings import ServeSettings
 from stillwatch.serve.state import open_state
 from stillwatch.settings import Settings
-from stillwatch.sources import Rejects, read_accounts
+
+# A judgement that is broken off leaves its store in order at any moment, as after `kill -9`: there is nothing to wait
+# for when nobody is there to be answered.
+ORPHAN_SECONDS = 1.0
 
 
 def judge(settings: ServeSettings, scanning: Settings) -> None:
     """Go round until SIGTERM. scanning: the settings of the judgement itself."""
-    leave_with_parent()
+    leave_with_parent(ORPHAN_SECONDS)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     set_up(settings.log_level)
+    try:
+        _go_round(settings, scanning, stop)
+    except Exception as error:  # its traceback would say more than a log may, of the state's URL for one
+        said = f": {error}" if isinstance(error, StillwatchError) else ""
+        say(f"the cycle ends{said}", logging.ERROR, part="cycle", **fault(error))
+        sys.exit(1)
+
+
+def _go_round(settings: ServeSettings, scanning: Settings, stop: Event) -> None:
     state = open_state(settings)
-    folder = settings.folder / "judged"
-    folder.mkdir(parents=True, exist_ok=True)
-    verdicts = folder / "verdicts.parquet"
+    verdicts = settings.findings_folder.parent / "verdicts.parquet"
+    verdicts.parent.mkdir(parents=True, exist_ok=True)
+    heard = _said(state)
     state.export_verdicts(verdicts)
     plan = Plan(
         spool=settings.spool_folder,
         store=settings.store_folder,
-        findings=folder / "findings",
+        findings=settings.findings_folder,
         spool_key=settings.spool_key_file,
         accounts=settings.accounts,
+        account_events=settings.account_events,
         models=settings.models,
         verdicts=verdicts,
         every=float(settings.cycle_seconds),
         expire_seconds=settings.spool_hours * 3600,
         join_seconds=settings.join_seconds,
     )
-    cycle = Cycle(plan, scanning, lambda judged: decide(state, settings, judged))
-    asking = threading.Thread(target=_heed, args=(state, cycle, verdicts, stop, settings.refresh_seconds), daemon=True)
-    asking.start()
+    cycle = Cycle(plan, scanning, lambda judged: decide(state, settings, scanning, judged))
+    heeding = _Heeding(state, cycle, verdicts, heard)
+    threading.Thread(target=heeding.run, args=(stop, settings.refresh_seconds), daemon=True).start()
     say("cycle started", part="cycle")
     cycle.run(stop)
     state.close()
     say("cycle stopped", part="cycle")
 
 
-def decide(state: State, settings: ServeSettings, judged: Judged) -> None:
+def decide(state: State, settings: ServeSettings, scanning: Settings, judged: Judged) -> None:
     """What follows from a judgement, by the policy in force."""
-    with Rejects(None) as rejects:
-        customers = read_accounts(settings.accounts, rejects) if settings.accounts else None
-    applied = run_cycle(state, read_found(judged.folder, customers), datetime.now(UTC))
+    began = time.monotonic()
+    applied = act_on(
+        state, judged.folder, datetime.now(UTC), scanning, accounts=settings.accounts, store=settings.store_folder
+    )
     say(
         "judged",
         part="cycle",
         campaigns=len(judged.findings.campaigns),
         decisions=len(applied.plan.decisions),
         seconds=round(judged.seconds, 3),
+        stages={n: round(s, 3) for n, s in {**judged.stages, "decide": time.monotonic() - began}.items()},
     )
 
 
-def _heed(state: State, cycle: Cycle, verdicts: Path, stop: Event, seconds: float) -> None:
-    """Have what people said judged in the next cycle, though no traffic may have come."""
-    heard = _said(state)
-    while not stop.wait(seconds):
-        said = _said(state)
-        if said != heard:
-            heard = said
-            state.export_verdicts(verdicts)
-            cycle.judge_anyway()
+class _Heeding:
+    """Has what people said judged in the next cycle, though no traffic may have come."""
+
+    def __init__(self, state: State, cycle: Cycle, verdicts: Path, heard: tuple[int, int]) -> None:
+        """heard: what they had said when the verdicts were written last."""
+        self._state, self._cycle, self._verdicts, self._heard = state, cycle, verdicts, heard
+        self._well = True
+
+    def run(self, stop: Event, seconds: float) -> None:
+        """Look every so many seconds, until told to stop."""
+        while not stop.wait(seconds):
+            try:
+                self._look()
+                self._well = True
+            except Exception as error:  # out of reach for now: what was said meanwhile is heard later
+                if self._well:
+                    say("verdicts are out of reach", logging.ERROR, part="cycle", **fault(error))
+                self._well = False
+
+    def _look(self) -> None:
+        said = _said(self._state)
+        if said != self._heard:
+            self._state.export_verdicts(self._verdicts)
+            self._heard = said
+            self._cycle.judge_anyway()
 
 
 def _said(state: State) -> tuple[int, int]:

@@ -21,7 +21,7 @@ log: Final = logging.getLogger(NAME)
 FIELDS: Final = frozenset(
     {
         "address_and_port", "campaigns", "check", "decisions", "error", "method", "milliseconds", "part", "principal",
-        "request", "route", "seconds", "server", "setting", "status", "version", "where",
+        "request", "route", "seconds", "server", "setting", "stages", "status", "version", "where",
     }
 )  # fmt: skip
 LONGEST: Final = 200

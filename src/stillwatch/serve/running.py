@@ -33,7 +33,7 @@ from stillwatch.settings import Settings
 
 def application(settings: ServeSettings) -> ASGIApp:
     """The worker's application, with its own connections."""
-    leave_with_parent()
+    leave_with_parent(settings.drain_seconds)
     set_up(settings.log_level)
     extras: list[Extra] = []
     if "ingest" in settings.parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import ipaddress
 import logging
@@ -32,6 +33,10 @@ Headers = Iterable[tuple[bytes, bytes]]
 OWN_HEADER = b"x-stillwatch-key"
 # Longer ones are nobody's id: they are answered as unknown accounts, without being looked up or kept.
 LONGEST_ID = 512
+# As text with a zone; longer ones are none.
+LONGEST_ADDRESS = 64
+# Reading an address takes a quarter of a look-up's time, and the same ones come again. Some 20 MB when full.
+MOST_ADDRESSES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +241,11 @@ def credential(headers: Headers, own_header_only: bool) -> str | None:
 
 def canonical(address: str) -> str | None:
     """An address as decisions have it; None for text that is none. IPv4 in IPv6's clothes is IPv4."""
+    return _canonical(address) if len(address) <= LONGEST_ADDRESS else None
+
+
+@functools.lru_cache(MOST_ADDRESSES)
+def _canonical(address: str) -> str | None:
     try:
         parsed = ipaddress.ip_address(address.strip())
     except ValueError:

@@ -79,6 +79,9 @@ class ServeSettings(BaseSettings):
         description="seconds that an exchange without account or address waits for what access logs tell; 0: none",
     )
     accounts: Path | None = Field(None, description="account data for the judgement: Parquet, JSON lines or CSV")
+    account_events: Path | None = Field(
+        None, description="what changed of accounts, for the judgement: Parquet, JSON lines or CSV"
+    )
     models: Path | None = Field(None, description="model releases for the judgement: Parquet, JSON lines or CSV")
     cycle_seconds: int = Field(60, ge=1, le=86_400, description="seconds from one judging to the next")
     refresh_seconds: float = Field(
@@ -183,6 +186,11 @@ class ServeSettings(BaseSettings):
         return self.spool or self.folder / "spool"
 
     @property
+    def findings_folder(self) -> Path:
+        """The newest findings, as `scan --out` writes them."""
+        return self.folder / "judged" / "findings"
+
+    @property
     def keys_file(self) -> Path:
         """The access keys, hashed."""
         return self.folder / "access.json"
@@ -261,7 +269,7 @@ def takes(name: str) -> str:
 
 
 def _check_files(settings: ServeSettings) -> None:
-    for name in ("accounts", "models", "spool_key_file"):
+    for name in ("accounts", "account_events", "models", "spool_key_file"):
         file: Path | None = getattr(settings, name)
         if file is not None and not file.is_file():
             raise InputError(f"{file}: {name} takes a file that exists")

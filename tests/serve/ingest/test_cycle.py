@@ -45,6 +45,18 @@ def test_a_campaign_in_live_traffic_is_found_and_handed_on_and_no_prompt_stays(t
     assert [c.id for c in one.once().findings.campaigns] == [c.id for c in judged.findings.campaigns]
 
 
+def test_what_stands_beside_the_traffic_is_read_anew_each_cycle(tmp_path):
+    send(tmp_path, 1, 2)
+    events = tmp_path / "events.jsonl"
+    events.write_text('{"account_id": "a1", "time": "2026-02-01T00:00:00Z", "field": "status", "value": "banned"}\n')
+    one = cycle(tmp_path, account_events=events)
+    assert one.once().findings.traffic.exchanges == 2
+    send(tmp_path, 3)
+    events.write_text('{"account_id": "a1"}\n')
+    with pytest.raises(InputError, match=r"events\.jsonl"):
+        one.once()
+
+
 def test_a_new_process_judges_what_the_store_holds_once(tmp_path):
     send(tmp_path, 1, 2)
     cycle(tmp_path).drain()
@@ -142,6 +154,21 @@ def test_a_store_that_takes_traffic_all_the_time_stays_small(tmp_path, monkeypat
     assert manifest.rows == 26
     assert len({source.number for source in manifest.sources}) == len(manifest.sources)
     assert ids(tmp_path) == sorted({f"x{n}" for n in range(13)})
+
+
+def test_many_quiet_days_are_no_reason_to_write_the_store_anew_each_time(tmp_path, monkeypatch):
+    from stillwatch.serve import cycle as cycles
+
+    monkeypatch.setattr(cycles, "UPKEEP_AT", 4)
+    one = cycle(tmp_path)
+    with client(tmp_path) as http:
+        days = (record(n, time=f"2026-02-{n + 1:02}T02:40:00Z") for n in range(9))
+        assert http.post("/v1/exchanges", content=ndjson(*days)).status_code == 200
+    one.drain()
+    before = {part.name for part in newest(tmp_path / "store").tables["exchanges"]}
+    send(tmp_path, 100)
+    one.drain()
+    assert before < {part.name for part in newest(tmp_path / "store").tables["exchanges"]}
 
 
 def test_damage_in_the_spool_is_told_and_the_rest_is_judged(tmp_path):

@@ -32,13 +32,14 @@ class Drain:
         drained: Collection[bytes] = (),
         batch_rows: int = 16_384,
         accounts: Path | None = None,
+        account_events: Path | None = None,
         models: Path | None = None,
     ) -> None:
         """join_seconds: how long exchanges wait for what is told about them; 0 where nothing ever is. drained: ids of
         segments whose exchanges are in the store, and which are still there for what they tell about others."""
         self._key = key
         self._batch_rows = batch_rows
-        self._files = accounts, models
+        self._beside = accounts, account_events, models
         self._there = sealed(folder)
         self._looked: Looked | None = look(self._there, key, join_seconds) if join_seconds else None
         ready = self._looked.ready if self._looked else self._there
@@ -51,8 +52,9 @@ class Drain:
 
     def inputs(self, rejects: Rejects) -> Inputs:  # noqa: ARG002
         """The segments as files of traffic."""
-        accounts, models = self._files
-        return Inputs([as_file(segment) for segment in self.segments], accounts=accounts, models=models)
+        accounts, events, models = self._beside
+        files = [as_file(segment) for segment in self.segments]
+        return Inputs(files, accounts=accounts, account_events=events, models=models)
 
     def batches(self, inputs: Inputs, rejects: Rejects) -> Iterator[pa.RecordBatch]:
         """Their exchanges, a segment after the other."""

@@ -1,0 +1,228 @@
+"""Two hundred times `kill -9` while traffic comes, is judged and decided on: `python -m bench.kills`.
+
+The whole service runs as it is shipped, with a cycle a second and an enforced policy, on a world with campaigns. Two
+senders post batches, one analyst appeals and gives verdicts, one gateway looks up. At random moments its worker, its
+cycle, both, or everything at once get SIGKILL. In the end all that was acknowledged must be there: every exchange once,
+every appeal and verdict, an audit without a break, and at no time may a look-up have said what never stood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import psutil
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bench.live_service import LiveService, rows_of
+from stillwatch.respond.looks import findings_of
+from stillwatch.respond.state import State
+from stillwatch.serve.spool import sealed, used
+from stillwatch.simulate import simulate
+from stillwatch.store.states import newest
+
+POLICY = "dry_run = false\n[caps]\nshare_of_accounts = 1.0\naccounts_an_hour = 1000000\n"
+SMALL = 50
+
+
+@dataclass
+class Told:
+    """What was acknowledged."""
+
+    exchanges: set[str] = field(default_factory=set)
+    again: int = 0
+    appeals: set[str] = field(default_factory=set)
+    verdicts: set[str] = field(default_factory=set)
+    look_ups: int = 0
+    unanswered: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+class Harassed:
+    """A service, those who use it, and what they were told."""
+
+    def __init__(self, service: LiveService, rows: list[dict[str, Any]], seed: int) -> None:
+        self.service, self.rows, self.told = service, rows, Told()
+        self.draw = random.Random(seed)
+        self._numbers = count()
+        self._stop = threading.Event()
+        jobs = [self._sends, self._sends, self._appeals, self._looks_up]
+        self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+
+    def run(self, kills: int, most_seconds: float) -> Counter[str]:
+        """Kill so many times; which processes."""
+        for thread in self._threads:
+            thread.start()
+        killed: Counter[str] = Counter()
+        for number in range(kills):
+            time.sleep(self.draw.uniform(0.0, most_seconds))
+            what = self.draw.choice(("worker", "cycle", "worker and cycle", "all"))
+            if what == "all":
+                self.service.kill()
+                self.service.start()
+            else:
+                names = what.split(" and ")
+                self.service.kill(*(pid for name, pid in self._processes() if name in names))
+                if self.service.ended_within(2.0):  # of a worker that died twice within seconds the parent gives up
+                    self.service.kill()
+                    self.service.start()
+                    killed["given up, and started by the service manager"] += 1
+                self.service.wait_ready()
+            killed[what] += 1
+            if number % 20 == 19:
+                said = f"{number + 1} kills, {len(self.told.exchanges):,} exchanges acknowledged, "
+                print(said + f"{len(self.service.told('judged'))} judgements", flush=True)
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        return killed
+
+    def _processes(self) -> list[tuple[str, int]]:
+        assert self.service.process is not None
+        children = psutil.Process(self.service.process.pid).children()
+        # Both are spawned alike; only the worker listens.
+        own = [c for c in children if "resource_tracker" not in " ".join(c.cmdline())]
+        listening = {c.pid for c in own if any(s.status == psutil.CONN_LISTEN for s in c.net_connections())}
+        return [("worker" if c.pid in listening else "cycle", c.pid) for c in own]
+
+    def _asked(self, http: httpx.Client, method: str, path: str, **given: Any) -> httpx.Response | None:
+        try:
+            return http.request(method, path, **given)
+        except httpx.HTTPError as error:
+            self.told.unanswered[type(error).__name__] += 1
+            self._stop.wait(0.1)
+            return None
+
+    def _sends(self) -> None:
+        with self.service.client() as http:
+            while not self._stop.is_set():
+                number = next(self._numbers)
+                begin = number * SMALL % (len(self.rows) - SMALL)
+                ids = [f"b{number}-{n}" for n in range(SMALL)]
+                some = zip(ids, self.rows[begin : begin + SMALL], strict=True)
+                body = b"\n".join(orjson.dumps({**row, "exchange_id": name}) for name, row in some)
+                while (answer := self._asked(http, "POST", "/v1/exchanges", content=body)) is None or answer.is_error:
+                    self.told.again += 1
+                    if answer is not None and answer.status_code != 429:
+                        self.told.wrong.append(f"a batch was answered {answer.status_code}")
+                    if self._stop.wait(0.2):
+                        return
+                self.told.exchanges.update(ids)
+                time.sleep(0.1)
+
+    def _appeals(self) -> None:
+        with self.service.client() as http:
+            while not self._stop.wait(0.5):
+                page = self._asked(http, "GET", "/api/v1/decisions")
+                for one in page.json()["decisions"][:1] if page is not None and not page.is_error else ():
+                    answer = self._asked(http, "POST", f"/v1/appeals/{one['decision_id']}", json={"text": "not so"})
+                    if answer is not None and answer.status_code == 201:
+                        self.told.appeals.add(answer.json()["appeal_id"])
+                    said = {"subject": one["campaign_id"], "verdict": "confirmed", "why": "seen"}
+                    answer = self._asked(http, "POST", "/api/v1/verdicts", json=said)
+                    if answer is not None and answer.status_code == 201:
+                        self.told.verdicts.add(answer.json()["verdict_id"])
+
+    def _looks_up(self) -> None:
+        accounts = sorted({row["account_id"] for row in self.rows})
+        with self.service.client() as http:
+            while not self._stop.wait(0.01):
+                account = random.choice(accounts)
+                answer = self._asked(http, "GET", "/api/v1/decision", params={"account": account})
+                if answer is None:
+                    continue
+                if answer.is_error:
+                    self.told.wrong.append(f"a look-up was answered {answer.status_code}")
+                    continue
+                self.told.look_ups += 1
+                decision = answer.json()["decision"]
+                if decision is not None:
+                    self._seen(decision["decision_id"], account)
+
+    def _seen(self, decision_id: str, account: str) -> None:
+        """What is served must be in the state."""
+        kept = self.state.decision(decision_id)
+        if kept is None or account not in (kept.decision.subject, kept.decision.account):
+            self.told.wrong.append(f"{decision_id} was served and does not stand")
+
+    @property
+    def state(self) -> State:
+        """The state, as another process sees it."""
+        if not hasattr(self, "_state"):
+            self._state = State.open(self.service.folder / "state.db")
+        return self._state
+
+
+def compare(harassed: Harassed) -> bool:
+    """What is there against what was acknowledged."""
+    told, folder = harassed.told, harassed.service.folder
+    manifest = newest(folder / "store")
+    assert manifest is not None
+    rows: Counter[str] = Counter()
+    for part in manifest.tables["exchanges"]:
+        counted = pc.value_counts(pq.read_table(folder / "store" / part.name, columns=["exchange_id"])["exchange_id"])
+        rows.update(dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)))
+    counted_ones = findings_of(folder / "judged" / "findings").traffic.exchanges
+    repeated = {name.split("-")[0] for name, times in rows.items() if times > 1}
+    entries, fault = harassed.state.verify()
+    appeals = told.appeals - {a.appeal_id for a in harassed.state.appeals()}
+    verdicts = told.verdicts - set(harassed.state.verdicts()["verdict_id"].to_pylist())
+    lost = told.exchanges - rows.keys()
+    print(f"exchanges: {len(told.exchanges):,} acknowledged, {len(rows):,} in the store, {len(lost):,} lost")
+    print(f"counted by the last judgement: {counted_ones:,}")
+    print(f"batches sent again since they were not answered: {told.again:,}, of which stored twice: {len(repeated):,}")
+    print(f"appeals: {len(told.appeals):,} acknowledged, {len(appeals):,} lost")
+    print(f"verdicts: {len(told.verdicts):,} acknowledged, {len(verdicts):,} lost")
+    print(f"look-ups answered: {told.look_ups:,}; requests not answered: {dict(told.unanswered)}")
+    print(f"audit: {entries:,} entries, {'whole' if fault is None else fault}")
+    print(f"segments left in the spool: {len(sealed(folder / 'spool'))}")
+    for wrong, times in Counter(told.wrong).most_common(10):
+        print(f"wrong: {wrong} ({times} times)")
+    whole = not (lost or appeals or verdicts or told.wrong or fault or sealed(folder / "spool"))
+    return whole and counted_ones == len(rows) and len(repeated) <= told.again
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=6.0, help="at most, from one kill to the next")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=None, help="where; by default a temporary folder")
+    given = parser.parse_args()
+    place = Path(tempfile.mkdtemp(prefix="stillwatch-bench-", dir=given.folder))
+    try:
+        simulate(place / "world", exchanges=20_000, seed=given.seed)
+        rows = rows_of(pq.read_table(place / "world" / "exchanges.parquet"))
+        service = LiveService(
+            place / "service", cycle_seconds=1, refresh_seconds=0.2, log_level="info",
+            accounts=place / "world" / "accounts.parquet", models=place / "world" / "models.parquet",
+        )  # fmt: skip
+        service.adopt(POLICY)
+        service.start()
+        harassed = Harassed(service, rows, given.seed)
+        killed = harassed.run(given.kills, given.seconds)
+        while used(service.folder / "spool"):  # what is judged is gone from it
+            time.sleep(0.5)
+        judged, failed = len(service.told("judged")), service.told("a request failed")
+        service.stop()
+        print(f"killed: {dict(killed)}; {judged} judgements, {len(failed)} requests failed")
+        return 0 if compare(harassed) and not failed else 1
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What analysts do over HTTP: answer cases, give verdicts."""
