@@ -197,7 +197,11 @@ def test_stages_tell_how_far_they_are(tmp_path):
         "workloads",
         "passages",
         "evidence",
+        "pools",
+        "members",
         "write",
     ]
+    for stage in ("workloads", "evidence"):
+        assert any(0 < done < total for of, done, total in told if of == stage and total)
     total = len(rows())
     assert {(stage, total, total) for stage in ("enrich", "shared", "carried")} <= set(told)
