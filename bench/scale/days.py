@@ -22,6 +22,7 @@ from typing import Any
 
 import duckdb
 
+from bench.scale.__main__ import traffic
 from bench.scale.watched import Watched, watched
 from stillwatch.store.upkeep import verify
 
@@ -34,7 +35,8 @@ def cut(world: Path, folder: Path) -> list[Path]:
     folder.mkdir(parents=True)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    files = f"read_parquet('{world}/exchanges*.parquet')"
+    named = ", ".join(f"'{path}'" for path in traffic(world))
+    files = f"read_parquet([{named}])"
     days = connection.execute(f"SELECT DISTINCT CAST(time AS DATE) AS day FROM {files} ORDER BY day").fetchall()
     made = []
     for (day,) in days:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from stillwatch.campaigns.dedicated import dedicated
-from stillwatch.campaigns.roles import Member, take_all_they_send, without_other_business
+from stillwatch.campaigns.roles import TAKEN, Member, take_all_they_send, without_other_business
 from stillwatch.engine import DuckDB
 
 
@@ -54,6 +54,8 @@ def engine(tmp_path):
                     "key_id": "k" if n < 3 else "second",
                     "messages": 1,
                     "prompt_hash": number,
+                    **dict.fromkeys(("day", "hour_of_week", "output_tokens"), 1),
+                    "model": "m",
                 }
             )
             said = [1000 + number] if account == 39 or n == 0 else [account]
@@ -67,10 +69,11 @@ def engine(tmp_path):
         made.register("member_traffic", member_traffic)
         made.register("exchanges", pa.Table.from_pylist(texts, schema=schema))
         made.create(
-            "campaign_traffic",
-            "SELECT 0 AS campaign_no, 7 AS workload_no, t.* FROM traffic AS t "
-            "JOIN member_traffic AS m ON m.exchange_no = t.exchange_no WHERE m.job = 1",
+            "told_traffic",
+            f"SELECT 0 AS campaign_no, 7 AS workload_no, {TAKEN.replace(' ', ', ')} FROM traffic "
+            "WHERE exchange_no IN (SELECT exchange_no FROM member_traffic WHERE job = 1)",
         )
+        made.view("campaign_traffic", "SELECT * FROM told_traffic")
         yield made
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stillwatch.campaigns.roles import take_traffic
+from stillwatch.campaigns.roles import TAKEN, take_traffic
 from stillwatch.engine import DuckDB
 
 # Ten members run job 0 among themselves, and job 1 with as many strangers.
@@ -22,7 +22,8 @@ def test_a_job_is_the_campaigns_own_where_four_in_five_of_its_runners_are_member
         traffic = [{"job": job, "account_no": a, "exchange_no": n} for n, (job, a) in enumerate(sent)]
         engine.register("job_traffic", pa.Table.from_pylist(traffic))
         engine.register("account_jobs", pa.Table.from_pylist([{"job": j, "account_no": a} for j, a in sent]))
-        engine.register("traffic", pa.Table.from_pylist([{"exchange_no": t["exchange_no"]} for t in traffic]))
+        sent_so = [dict.fromkeys(TAKEN.split(), 1) | {"exchange_no": t["exchange_no"]} for t in traffic]
+        engine.register("traffic", pa.Table.from_pylist(sent_so))
         campaign = SimpleNamespace(
             weighed=SimpleNamespace(members=np.array(MEMBERS)), probabilities=np.full(10, 0.9), jobs=(0, 1)
         )

@@ -8,11 +8,11 @@ WITH opened AS (
 ), carried_there AS (
   SELECT o.campaign_no, o.exchange_no, o.prompt_hash, unnest(e.system_prompt_passages) AS passage
   FROM opened AS o JOIN exchanges AS e ON e.exchange_no = o.exchange_no
-  UNION
+  UNION ALL
   SELECT o.campaign_no, o.exchange_no, o.prompt_hash, unnest(e.prompt_passages) AS passage
   FROM opened AS o JOIN exchanges AS e ON e.exchange_no = o.exchange_no
 ), recurring_there AS (
-  SELECT campaign_no, passage FROM carried_there GROUP BY campaign_no, passage HAVING count(DISTINCT prompt_hash) > 1
+  SELECT campaign_no, passage FROM carried_there GROUP BY campaign_no, passage HAVING min(prompt_hash) <> max(prompt_hash)
 ), bound AS (
   SELECT DISTINCT c.campaign_no, c.exchange_no
   FROM carried_there AS c

@@ -16,6 +16,8 @@ from stillwatch.engine import Engine
 
 # A job is a campaign's own where so many in a hundred of the accounts that run it are members of some campaign.
 OWN_PERCENT = 80
+# What is asked of campaigns' exchanges, of the columns of `traffic`.
+TAKEN = "exchange_no account_no key_id time_us day hour_of_week model prompt_hash output_tokens"
 
 
 def _sql(name: str) -> str:
@@ -50,7 +52,7 @@ class Member:
 
 def take_traffic(engine: Engine, campaigns: list[Candidate], workload_of: list[dict[int, int]]) -> None:
     """Leave `campaign_members` (campaign_no, account_no, probability) and `campaign_traffic` (campaign_no, workload_no
-    and the columns of `traffic`) in the engine: the exchanges of the members that carry the campaign's jobs, each once.
+    and the columns of `TAKEN`) in the engine: the exchanges of the members that carry the campaign's jobs, each once.
 
     A job that others run as well is left out, since its exchanges may be anything: of what members sent with jobs of
     which fewer than `OWN_PERCENT` of the runners were members, a quarter belonged to no campaign, and of the rest one
@@ -78,8 +80,8 @@ def take_traffic(engine: Engine, campaigns: list[Candidate], workload_of: list[d
         f"ON m.account_no = a.account_no GROUP BY a.job HAVING count(m.account_no) * 100 >= {OWN_PERCENT} * count(*)",
     )
     engine.create(
-        "campaign_traffic",
-        "SELECT x.campaign_no, x.workload_no, t.* FROM ("
+        "told_traffic",
+        f"SELECT x.campaign_no, x.workload_no, {_taken()} FROM ("
         "  SELECT m.campaign_no, j.exchange_no, min(c.workload_no) AS workload_no"
         "  FROM campaign_members AS m JOIN campaign_jobs AS c ON c.campaign_no = m.campaign_no"
         "  JOIN job_traffic AS j ON j.job = c.job AND j.account_no = m.account_no"
@@ -87,6 +89,11 @@ def take_traffic(engine: Engine, campaigns: list[Candidate], workload_of: list[d
         "  GROUP BY m.campaign_no, j.exchange_no"
         ") AS x JOIN traffic AS t ON t.exchange_no = x.exchange_no",
     )
+    engine.view("campaign_traffic", "SELECT * FROM told_traffic")
+
+
+def _taken() -> str:
+    return ", ".join(f"t.{name}" for name in TAKEN.split())
 
 
 @dataclass(slots=True)
@@ -201,13 +208,13 @@ def take_all_they_send(
     names = ("campaign_no", "account_no", "workload_no")
     columns = [pa.array([row[i] for row in rows], pa.int64()) for i in range(len(names))]
     engine.register("dedicated_members", pa.table(columns, names=list(names)))
-    engine.create("told_traffic", "SELECT * FROM campaign_traffic")
     engine.create(
-        "campaign_traffic",
-        "SELECT * FROM told_traffic UNION ALL SELECT d.campaign_no, d.workload_no, t.* FROM dedicated_members AS d "
+        "untold_traffic",
+        f"SELECT d.campaign_no, d.workload_no, {_taken()} FROM dedicated_members AS d "
         "JOIN member_traffic AS m ON m.campaign_no = d.campaign_no AND m.account_no = d.account_no AND m.job = 0 "
         "JOIN traffic AS t ON t.exchange_no = m.exchange_no",
     )
+    engine.view("campaign_traffic", "SELECT * FROM told_traffic UNION ALL SELECT * FROM untold_traffic")
     keys = _keys(engine)
     sent = {
         (row["campaign_no"], row["account_no"]): row
