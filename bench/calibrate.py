@@ -2,8 +2,8 @@
 
     python -m bench.calibrate [--write]
 
-Simulates and scans each world, takes the probability that every account of a group got, undoes the slope that was used,
-and finds the one of least log loss. Only accounts whose bare probability is one in ten and more: of those below, it is
+Simulates and scans each world, takes the bare product as the probability that every account of a group gets, and finds
+the slope of least log loss. Only accounts whose bare probability is one in ten and more: of those below, it is
 membership that decides. One innocent account at the highest odds and one guilty at the lowest are added, so that a few
 worlds without a mistake do not make for certainty. --write: into src/stillwatch/campaigns/calibration.json.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,8 @@ import orjson
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from stillwatch.campaigns.calibration import LEAST, calibration
+from stillwatch.campaigns import judgement
+from stillwatch.campaigns.calibration import LEAST, Calibration
 from stillwatch.evaluate.found import read_found
 from stillwatch.evaluate.truth import read_truth
 from stillwatch.scan import Request, scan
@@ -35,6 +37,8 @@ WORLDS: tuple[tuple[str, int, int, float | None], ...] = (
     *(("mixture", 100_000, seed, share) for seed, share in ((1031, 0.02), (1032, 0.05))),
 )
 TOLD = 0.1
+# Probabilities as they are before this.
+BARE = Calibration(slope=1.0, worlds=(), accounts=10**12, log_loss=0.0, bare=0.0, command="")
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,10 +48,11 @@ def judged(world: str, exchanges: int, seed: int, attackers: float | None) -> tu
     with tempfile.TemporaryDirectory() as folder:
         where, out = Path(folder) / "world", Path(folder) / "out"
         simulate(where, world=world, exchanges=exchanges, seed=seed, attackers=attackers)
-        scan(Request((str(where),), out), Settings())
+        with patch.object(judgement, "calibration", lambda: BARE):
+            scan(Request((str(where),), out), Settings())
         roles = read_truth(where).roles
         found = [(p, roles[a] == "member") for a, p in read_found(out).probability.items() if a in roles]
-    odds = logit(np.clip([p for p, _ in found], LEAST, 1 - LEAST)) / calibration().slope
+    odds = logit(np.clip([p for p, _ in found], LEAST, 1 - LEAST))
     guilty = np.array([g for _, g in found])
     told = odds >= logit(TOLD)
     return odds[told], guilty[told]

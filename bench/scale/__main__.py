@@ -74,11 +74,13 @@ class Bench:
 
     def floor(self, size: float) -> None:
         """Three times; the median is what counts."""
-        files = sorted(map(str, self.world(size).glob("exchanges*.parquet")))
+        files = list(map(str, traffic(self.world(size))))
         for _ in range(3 - len(self.known(size, "floor"))):
             ran = watched(
                 [sys.executable, "-m", "bench.scale.floor", *files], self.work / "floor.log", self.work / "none"
             )
+            if ran.outcome != "done":
+                raise SystemExit(f"no floor of {size:g} million: {self.work / 'floor.log'}")
             self.note(size, "floor", **ran.told())
 
     def scan(self, size: float) -> None:
@@ -100,6 +102,11 @@ class Bench:
                     self.note(size, name, **watched(command, log, self.work / "none", PATIENCE).told())
                 if self.known(size, name)[-1]["outcome"] != "done":
                     break
+
+
+def traffic(world: Path) -> list[Path]:
+    """The files of a world's exchanges: one, or a folder of several where it is large."""
+    return sorted([*world.glob("exchanges*.parquet"), *world.glob("exchanges/*.parquet")])
 
 
 def table(rows: list[Row]) -> str:

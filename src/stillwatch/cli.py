@@ -64,12 +64,16 @@ STAGES = {
     "workloads": "Finding recurring jobs",
     "passages": "Reading shared passages",
     "evidence": "Weighing evidence",
+    "pools": "Merging into pools",
+    "members": "Finding their members",
     "write": "Writing results",
     "simulate": "Simulating",
     "verify": "Comparing with the manifest",
     "compact": "Merging parts",
     "export": "Writing exchanges",
 }
+# What a stage counts, where that is not exchanges.
+UNITS = {"workloads": "steps", "evidence": "groups", "pools": "pools"}
 
 
 class _Interrupts:
@@ -153,12 +157,12 @@ class _Shown:
             self._task = self._bar.add_task(STAGES.get(stage, stage), so_far="")
             self._stage, self._since = stage, now
         elif done:
-            self._bar.update(self._task, so_far=_so_far(done, total, now - self._since))
+            self._bar.update(self._task, so_far=_so_far(done, total, now - self._since, UNITS.get(stage, "exchanges")))
 
 
-def _so_far(done: int, total: int | None, seconds: float) -> str:
+def _so_far(done: int, total: int | None, seconds: float, unit: str) -> str:
     rate = done / max(1e-3, seconds)
-    text = f"{done:,}{f' of {total:,}' if total else ''} exchanges, {rate:,.0f}/s"
+    text = f"{done:,}{f' of {total:,}' if total else ''} {unit}{f', {rate:,.0f}/s' if rate >= 1 else ''}"
     if not total or done > total:
         return text
     left = round((total - done) / rate)

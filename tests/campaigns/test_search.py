@@ -10,16 +10,15 @@ import pyarrow as pa
 
 from stillwatch.campaigns.search import _common_jobs, _confirmed, _Part, _Search
 from stillwatch.evidence.weigh import Weighed
+from stillwatch.pools import Senders
 
 EVERYBODY = 5_000
 
 
 def sent(runners):
     rows = [(job, account) for job, accounts in runners.items() for account in sorted(accounts)]
-    return pa.table(
-        {"job": [j for j, _ in rows], "account_no": [a for _, a in rows], "exchanges": [20] * len(rows)},
-        schema=pa.schema([(n, pa.int64()) for n in ("job", "account_no", "exchanges")]),
-    )
+    columns = {"job": [j for j, _ in rows], "account_no": [a for _, a in rows], "exchanges": [20] * len(rows)}
+    return Senders(pa.table(columns, schema=pa.schema([(name, pa.int64()) for name in columns])))
 
 
 def test_eight_linked_accounts_stand_out_among_three_hundred_strangers_with_the_same_job():
@@ -72,7 +71,9 @@ def test_what_a_pool_left_behind_is_asked_by_itself():
         return {int(g): Weighed(np.sort(account[number == g])) for g in np.unique(number)}
 
     everybody = sent({0: {0, 1, 2, 3}, 1: {2, 3, 4, 5}, 2: {4, 5}})
-    search = SimpleNamespace(sends=SimpleNamespace(sent=everybody, membership=membership), weigh=weigh)
+    search = SimpleNamespace(
+        sends=SimpleNamespace(sent=everybody, membership=membership), weigh=weigh, progress=lambda *_: None
+    )
     found = _Search.pools(search, [np.array([0, 1, 2, 3]), np.array([2, 3, 4, 5])], [0.8, 0.7])
     assert [(p.accounts.tolist(), p.ceiling) for p in found] == [([0, 1, 2], 0.8), ([2, 3, 4, 5], 0.7)]
 

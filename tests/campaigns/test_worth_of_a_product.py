@@ -11,7 +11,7 @@ SHARES = st.floats(0, 1)
 
 
 def slope(value):
-    return Calibration(value, (), 0, 0.0, 0.0, "")
+    return Calibration(value, (), 10**15, 0.0, 0.0, "")
 
 
 @given(SHARES, SHARES)
@@ -26,6 +26,13 @@ def test_a_slope_of_one_changes_nothing_and_a_steeper_one_moves_away_from_even()
     assert abs(slope(1.0).of(0.8) - 0.8) < 1e-12
     assert slope(2.0).of(0.8) == 16 / 17
     assert slope(2.0).of(0.2) < 0.2
+
+
+def test_nothing_is_surer_than_what_was_counted_allows():
+    made = Calibration(3.0, (), 98, 0.0, 0.0, "")
+    assert made.of(1.0) == made.surest == 0.99
+    assert made.of(0.0) == 1 - made.surest
+    assert made.of(0.5) == 0.5
 
 
 def test_what_is_shipped_says_what_it_was_fitted_on():

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from ended import leftovers
 
-from stillwatch import cli, scan
+from stillwatch import cli
 from stillwatch.outputs import publish
+from stillwatch.scan import stages
 
 PROGRAM = Path(sys.executable).with_name("stillwatch")
 
@@ -153,7 +154,7 @@ def test_what_happens_in_the_middle(stillwatch, traffic, tmp_path, monkeypatch, 
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(scan, "write_results", fail)
+    monkeypatch.setattr(stages, "write_results", fail)
     monkeypatch.setattr(cli, "interrupts", cli._Interrupts())
     assert stillwatch("scan", traffic, "--out", "r").line(status).startswith(said)
     assert {p.name for p in tmp_path.iterdir()} == {"in"}
@@ -165,7 +166,7 @@ def test_too_little_memory(stillwatch, traffic, tmp_path):
 
 
 def test_a_fault_of_our_own_is_not_hidden(stillwatch, traffic, monkeypatch):
-    monkeypatch.setattr(scan, "write_results", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(stages, "write_results", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         stillwatch("scan", traffic)
 

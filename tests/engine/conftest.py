@@ -48,6 +48,6 @@ def embedded(world, tmp_path_factory):
     Recording.asked = {}
     out = tmp_path_factory.mktemp("embedded") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stillwatch.scan.DuckDB", Recording)
+        patch.setattr("stillwatch.scan.stages.DuckDB", Recording)
         scan(Request((str(world),), out), Settings(threads=2))
     return out, list(Recording.asked.values())

@@ -57,6 +57,6 @@ def test_what_spark_cannot_do_is_refused_in_a_line(request_of, said, world, tmp_
 
 
 def test_without_the_extra_the_refusal_says_what_to_install(world, tmp_path, monkeypatch):
-    monkeypatch.setattr("stillwatch.scan.find_spec", lambda name: None)
+    monkeypatch.setattr("stillwatch.scan.request.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'stillwatch\[spark\]'"):
         scan(Request((str(world),), tmp_path / "out", engine="spark"), Settings())

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from stillwatch.engine import DuckDB
-from stillwatch.evidence import kinds
+from stillwatch.evidence import kinds, links
 from stillwatch.evidence.links import Reach, clusters, holders
 
 [EXIT] = [kind for kind in kinds() if kind.name == "shared_exit"]
@@ -32,33 +32,52 @@ def held(request, tmp_path_factory):
         yield rows, country, holders(engine, EXIT)
 
 
-@pytest.mark.parametrize("members", [[0, 1, 2, 3, 4], [7], list(range(0, 40, 2)), [50, 59]])
-def test_reach_is_what_is_counted_by_hand(held, members):
+GROUPS = [[0, 1, 2, 3, 4], [7], list(range(0, 40, 2)), [50, 59], list(range(60))]
+
+
+def test_reach_is_what_is_counted_by_hand(held, monkeypatch):
+    """With sets of accounts for popular values and without, and each a second time: nothing is left of the first."""
     rows, country, of = held
+    rate = links.REGION_WEIGHT
     of_value = defaultdict(set)
     for account, value in rows:
         of_value[value].add(account)
     known = {a for a, _ in rows}
-    reach = Reach(of, 2)
-    seen = [reach.of(np.array(members)) for _ in range(2)][1]  # a second time: nothing is left of the first
-    inside = set(members)
-    mine = {v: holding for v, holding in of_value.items() if holding & inside}
-    outside = {a for holding in mine.values() for a in holding} - inside
-    assert seen.outside == len(outside)
-    together = [(a, v) for v, h in mine.items() if len(h & inside) > 1 for a in h & inside]
-    assert sorted(seen.account.tolist()) == sorted(a for a, _ in together)
-    assert len(set(seen.value.tolist())) == len({v for _, v in together})
-    could = [
-        (a, v)
-        for v, h in mine.items()
-        if len(h) > 1 and len(h & inside) * (len(known) + 1) >= 2 * (2 * len(h - inside) - 1)
-        for a in h
-    ]
-    assert seen.holder.tolist() == sorted(a for a, _ in could)
-    regions = sorted({country[a] for a in inside & known} - {None})
-    assert seen.members.tolist() == [sum(country[a] == r for a in inside & known) for r in regions]
-    assert seen.everybody.tolist() == [sum(country[a] == r for a in known) for r in regions]
-    assert seen.hit.tolist() == [sum(country[a] == r for a in outside) for r in regions]
+    for least in (links.HUB, 0):
+        monkeypatch.setattr(links, "HUB", least)
+        reach = Reach(of, 2)
+        reach.of([np.array(members) for members in GROUPS])
+        seen = reach.of([np.array(members) for members in GROUPS])
+        flags = iter(seen.flags.tolist())
+        for n, members in enumerate(GROUPS):
+            inside = set(members)
+            mine = {v: holding for v, holding in of_value.items() if holding & inside}
+            outside = {a for holding in mine.values() for a in holding} - inside
+            together = {v: h & inside for v, h in mine.items() if len(h & inside) > 1}
+            hit = {a for h in together.values() for a in h}
+            assert [next(flags) for _ in members] == [-1 if a not in known else int(a in hit) for a in members]
+            assert seen.data[n] == len(inside & known)
+            assert seen.hit[n] == len(hit)
+            found, label = clusters(
+                np.array([a for h in together.values() for a in h], np.int64),
+                np.array([v for v, h in enumerate(together.values()) for _ in h], np.int64),
+            )
+            assert seen.hands[n] == len(np.unique(label)) <= len(found)
+            assert seen.outside[n] == len(outside)
+            own = {r: sum(country[a] == r for a in inside & known) for r in COUNTRIES[1:]}
+            others = {r: sum(country[a] == r for a in known - inside) for r in own if own[r]}
+            reached = {r: sum(country[a] == r for a in outside) for r in others}
+            overall = sum(reached.values()) / max(1, sum(others.values()))
+            expected = sum((reached[r] + rate * overall) / (others[r] + rate) * own[r] for r in others)
+            assert seen.by_region[n] == pytest.approx(expected / max(1, sum(own.values())))
+            could = [
+                (members.index(a), sorted(v for v, h in of_value.items() if len(h) > 1).index(v))
+                for v, h in mine.items()
+                if len(h) > 1 and len(h & inside) * (len(known) + 1) >= 2 * (2 * len(h - inside) - 1)
+                for a in h & inside
+            ]
+            place, value = reach.joining(np.array(members))
+            assert list(zip(place.tolist(), value.tolist(), strict=True)) == sorted(could)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -8,11 +8,21 @@ import numpy as np
 import pytest
 
 from stillwatch.evidence import kinds
-from stillwatch.evidence.weigh import Held, Observation, Weighed
+from stillwatch.evidence.links import Holders, Reach, held_by
+from stillwatch.evidence.weigh import JOINING_LIFT, Held, Observation, Weighed
 from stillwatch.pools import FOR_A_PERSON, Business, hands, membership, merged
 
 OUTSIDERS = 200
 EXIT = next(k for k in kinds() if k.name == "shared_exit")
+
+
+def held(members, account, value):
+    """Who of the members holds which value, one row each, where all others hold one of their own."""
+    known = np.ones(len(members) + OUTSIDERS, np.bool_)
+    rows = np.array(sorted(zip(account, value, strict=True)), np.int64).reshape(-1, 2).T.copy()
+    nowhere = np.full(len(known), -1)
+    holding = Holders(known, *rows, *held_by(*rows), nowhere, np.zeros(0, np.int64))
+    return Held(Reach(holding, JOINING_LIFT), members)
 
 
 def group(shared, size, rate=0.05):
@@ -24,7 +34,7 @@ def group(shared, size, rate=0.05):
         accounts += holders
         values += [value] * len(holders)
     made = Weighed(np.arange(size), [Observation(EXIT, 10.0, {})], {"shared_exit": flags}, {"shared_exit": rate})
-    made.held["shared_exit"] = Held(np.array(accounts, np.int64), np.array(values, np.int64), size + OUTSIDERS)
+    made.held["shared_exit"] = held(made.members, accounts, values)
     return made
 
 
@@ -56,8 +66,8 @@ def test_an_account_without_a_card_is_joined_by_its_device():
         {"shared_payment": card, "shared_device": device},
         {"shared_payment": 0.002, "shared_device": 0.002},
     )
-    made.held["shared_payment"] = Held(np.arange(5), np.zeros(5, np.int64), 8 + OUTSIDERS)
-    made.held["shared_device"] = Held(np.array([0, 5, 6]), np.zeros(3, np.int64), 8 + OUTSIDERS)
+    made.held["shared_payment"] = held(made.members, range(5), [0] * 5)
+    made.held["shared_device"] = held(made.members, [0, 5, 6], [0] * 3)
     r = membership(made, business([{0: 20}] * 8))
     assert (r[:7] > 0.9).all()
     assert r[7] < 0.5
@@ -131,4 +141,4 @@ def test_other_jobs_tell_less_against_an_account_that_is_already_known():
     stranger = business(jobs)
     known = replace(stranger, known=np.arange(9) == 6)
     r = np.array([0.9] * 6 + [0.1] * 3)
-    assert stranger.content(r)[6] < known.content(r)[6] < 0
+    assert stranger.content()(r)[6] < known.content()(r)[6] < 0

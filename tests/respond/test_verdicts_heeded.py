@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +40,7 @@ def judgement(**bits: float) -> Judgement:
 
 def candidate(members: range = range(10), **bits: float) -> Candidate:
     numbers = np.array(members, np.int64)
-    return Candidate(Weighed(numbers), judgement(**bits), np.full(len(numbers), 0.99), (1,))
+    return Candidate(Weighed(numbers), judgement(**bits), partial(np.full, len(numbers), 0.99), (1,))
 
 
 def verdict(said="dismissed", of: range = range(10), p=None, **columns) -> Verdict:
@@ -131,7 +132,7 @@ def test_a_single_account_is_cleared_or_confirmed():
     assert made.membership[3] == pytest.approx(0.01)
     assert np.delete(made.membership, 3).tolist() == [0.99] * 9
     assert remarks == ["1 accounts are not accused because analysts said that they take no part."]
-    unsure = replace(candidate(), membership=np.full(10, 0.4))
+    unsure = replace(candidate(), belonging=partial(np.full, 10, 0.4))
     confirm = replace(clear, verdict="confirmed")
     assert heeded(unsure, confirm)[0].membership[3] > 0.95
 

@@ -14,10 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from scan_worlds import INSTRUCTION, START, accounts, rows, write
 
-from stillwatch import scan as scanning
 from stillwatch.errors import InputError
 from stillwatch.findings import Findings
-from stillwatch.scan import Request, scan
+from stillwatch.scan import Request, scan, stages
 from stillwatch.settings import Settings
 from stillwatch.store import ingest, upkeep
 from stillwatch.store.kept import opened
@@ -176,7 +175,7 @@ def test_a_killed_run_keeps_its_finished_sources(days, once, tmp_path, monkeypat
 def test_a_run_killed_after_reading_goes_on_from_there(days, once, tmp_path, monkeypatch):
     targets = sorted(days.glob("*.parquet"))
     with monkeypatch.context() as patch:
-        patch.setattr(scanning, "find_jobs", lambda _: 1 / 0)
+        patch.setattr(stages, "find_jobs", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             scanned(days, targets, tmp_path / "out", tmp_path / "s")
     monkeypatch.setattr(ingest, "enrich", lambda *_: pytest.fail("it was read again"))

@@ -34,9 +34,15 @@ class Calibration:
     bare: float
     command: str
 
+    @property
+    def surest(self) -> float:
+        """The most that may be said after so many accounts, were none of them mistaken (Laplace's rule)."""
+        return 1 - 1 / (self.accounts + 2)
+
     def of(self, product: float) -> float:
-        """The probability that a product of factors stands for."""
-        return float(expit(self.slope * logit(np.clip(product, LEAST, 1 - LEAST))))
+        """The probability that a product of factors stands for, never surer than what it was fitted on allows."""
+        told = expit(self.slope * logit(np.clip(product, LEAST, 1 - LEAST)))
+        return float(np.clip(told, 1 - self.surest, self.surest))
 
     def product_for(self, probability: float) -> float:
         """The product of factors that stands for a probability."""

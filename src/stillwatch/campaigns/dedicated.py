@@ -17,9 +17,10 @@ from scipy.special import betaln, expit
 # those with twenty conversations and more in one innocent world and 0.80 in another (`ordinary` and `look-alikes`). The
 # larger one is the more careful.
 BOUND = 0.8
-# Where an account writes freely at all, any share is as likely. One that does nothing but the campaign has a request
-# without a recurring passage in about a hundred: Beta(1, 99).
-NEVER = (1.0, 99.0)
+# Where an account writes freely at all, any share is as likely. Of 232 members of campaigns that relay nobody, on 22
+# worlds looked at while building, 211 had no request without a recurring passage and others a few: the Beta
+# distribution of greatest likelihood, with one in twenty set aside as mistaken.
+NEVER = (0.03, 4.6)
 # A pool either relays customers or does not, beforehand as likely as not. Where it does not, one member in twenty may
 # be a mistake or have something of its own.
 MISTAKEN = 0.05

@@ -9,6 +9,7 @@ what the product is worth, `calibration` says.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stillwatch.campaigns.calibration import calibration
@@ -92,12 +93,15 @@ class Judgement:
         return min(self.factors, key=lambda f: f.probability)
 
 
-def _against(claim: Claim, rival: RivalKind, group: Weighed) -> WeighedRival:
-    """Sum the bits against a rival: within a view averaged as e-values, over views added."""
+def _against(claim: Claim, rival: RivalKind, speaking: Sequence[Observation]) -> WeighedRival:
+    """Sum the bits against a rival: within a view averaged as e-values, over views added.
+
+    speaking: the observations that may move the odds of the claim.
+    """
     by_view: dict[str, list[float]] = defaultdict(list)
     moved = []
-    for seen in group.observations:
-        if not seen.speaks_of(claim, rival.name):
+    for seen in speaking:
+        if seen.by_rival and not seen.speaks_of(claim, rival.name):
             continue
         bits = seen.against(rival.name)
         # Conduct is weighed by rates of its own, not by the members' links: each such kind stands for itself.
@@ -114,7 +118,8 @@ def judge(group: Weighed, ceiling: float = 1.0) -> Judgement:
     """
     factors = []
     for claim, rivals in RIVALS.items():
-        weighed = sorted((_against(claim, r, group) for r in rivals), key=lambda w: (w.bits, w.kind.name))
+        speaking = [seen for seen in group.observations if seen.by_rival or seen.kind.claim == claim]
+        weighed = sorted((_against(claim, r, speaking) for r in rivals), key=lambda w: (w.bits, w.kind.name))
         probability = 1.0 / (1.0 + sum(2.0**-w.bits for w in weighed))
         if claim == "one_hand":
             probability = min(probability, ceiling)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Literal
 
 import numpy as np
@@ -15,8 +17,20 @@ from stillwatch.engine import Engine
 from stillwatch.evidence.cells import count_cells, count_groups
 from stillwatch.evidence.kind import VIEW_CAP, linkage
 from stillwatch.evidence.links import Holders
-from stillwatch.evidence.weigh import Weighed, clusters, weigh
-from stillwatch.pools import Business, communities, hands, membership, merged, parts, with_their_jobs
+from stillwatch.evidence.weigh import Weighed, by_group, clusters, weigh
+from stillwatch.pools import (
+    Business,
+    Senders,
+    Sent,
+    communities,
+    hands,
+    main_jobs,
+    membership,
+    merged,
+    parts,
+    run_apart,
+    with_their_jobs,
+)
 from stillwatch.workloads import Jobs
 
 # An account is accused, a group is a campaign and a pool is taken as one hand where it is likelier than not.
@@ -25,23 +39,36 @@ LIKELY = 0.5
 CLEARED = 0.1
 # A part of a pool that is a campaign as a whole is held for one as well unless its own evidence says one in ten.
 DOUBTED = 0.1
+# The fewest accounts of a group that are tested once more without the others: half of the eight that a disclosed
+# campaign is scaled down to.
+LEAST_CORE = 4
 # How often groups are merged into pools and asked for their members: what a large pool swept up by mistake and left
 # again is asked once more by itself.
 TURNS = 2
+
+
+# Told of a stage how much of how much is done; and the same within one stage.
+Progress = Callable[[str, int, int | None], None]
+Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A group of accounts that was considered, and what came of it.
 
-    membership: for each of `weighed.members`, the probability that the hand runs it, if there is one. jobs: the
-    recurring jobs that it was judged by.
+    belonging: gives `membership`, and is asked where that matters, since of most groups it takes long and nobody asks.
+    jobs: the recurring jobs that it was judged by.
     """
 
     weighed: Weighed
     judgement: Judgement
-    membership: npt.NDArray[np.float64]
+    belonging: Callable[[], npt.NDArray[np.float64]]
     jobs: tuple[int, ...]
+
+    @property
+    def membership(self) -> npt.NDArray[np.float64]:
+        """For each of `weighed.members`, the probability that the hand runs it, if there is one."""
+        return self.belonging()
 
     @property
     def verdict(self) -> Literal["campaign", "undetermined", "cleared"]:
@@ -60,26 +87,23 @@ class Candidate:
 class _Sends:
     """Who sends how much of which job, and who has a contract."""
 
-    sent: pa.Table
-    contracted: npt.NDArray[np.int64]
+    sent: Senders
+    contracted: npt.NDArray[np.bool_]
     everything: npt.NDArray[np.int64]
     owner: npt.NDArray[np.int64]
 
     def membership(
         self, group: Weighed, jobs: npt.NDArray[np.int64], known: npt.NDArray[np.int64] | None = None
     ) -> npt.NDArray[np.float64]:
-        account = self.sent["account_no"].to_numpy()
-        job = self.sent["job"].to_numpy()
-        # `sent` is in the order of its jobs, so each job's rows are one slice.
-        starts, ends = np.searchsorted(job, jobs), np.searchsorted(job, jobs, side="right")
-        at = np.concatenate([np.arange(s, e) for s, e in zip(starts, ends, strict=True)] or [np.zeros(0, np.int64)])
+        account, job = self.sent.account, self.sent.job
+        at = self.sent.of_jobs(jobs)
         at = at[np.isin(account[at], group.members)]
         business = Business(
             np.searchsorted(group.members, account[at]),
             np.searchsorted(jobs, job[at]),
-            self.sent["exchanges"].to_numpy()[at].astype(np.float64),
+            self.sent.exchanges[at].astype(np.float64),
             self.everything[group.members],
-            np.isin(group.members, self.contracted),
+            self.contracted[group.members],
             self.owner[group.members],
             np.isin(group.members, () if known is None else known),
         )
@@ -92,18 +116,20 @@ def _sends(engine: Engine, sent: pa.Table) -> _Sends:
         "dense_rank() OVER (ORDER BY coalesce('of ' || k.organization_id, CAST(p.account_no AS VARCHAR))) AS owner "
         "FROM parties AS p LEFT JOIN known_accounts AS k ON k.account_no = p.account_no ORDER BY p.account_no"
     )
-    contracted = known.filter(pc.fill_null(known["contracted"], False))["account_no"].to_numpy()
-    return _Sends(sent, contracted, known["exchanges"].to_numpy(), known["owner"].to_numpy())
+    contracted = pc.fill_null(known["contracted"], False).to_numpy()
+    return _Sends(Senders(sent), contracted, known["exchanges"].to_numpy(), known["owner"].to_numpy())
 
 
-def _jobs_of(jobs: pa.Table, number: int) -> npt.NDArray[np.int64]:
-    return np.asarray(np.sort(jobs["job"].to_numpy()[jobs["group_no"].to_numpy() == number]))
+def _jobs_of(jobs: pa.Table) -> dict[int, npt.NDArray[np.int64]]:
+    """The jobs of each group, ascending."""
+    return by_group(jobs["group_no"].to_numpy(), jobs["job"].to_numpy())
 
 
-def _of_groups(groups: list[npt.NDArray[np.int64]], column: str) -> pa.Table:
-    """group_no and a column: one row for every value of every group."""
-    numbers = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
-    return pa.table({"group_no": numbers, column: np.concatenate([np.zeros(0, np.int64), *groups])})
+def _of_groups(groups: list[npt.NDArray[np.int64]], column: str, numbers: list[int] | None = None) -> pa.Table:
+    """group_no and a column: one row for every value of every group, which are numbered from 0 on if not otherwise."""
+    named = np.arange(len(groups)) if numbers is None else np.array(numbers, np.int64)
+    of = np.repeat(named, [len(g) for g in groups])
+    return pa.table({"group_no": of, column: np.concatenate([np.zeros(0, np.int64), *groups])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +152,55 @@ class _Search:
     engine: Engine
     silent: frozenset[str]
     sends: _Sends
+    progress: Progress
     asked: dict[str, Holders] = field(default_factory=dict)
 
-    def weigh(self, accounts: pa.Table, jobs: pa.Table) -> dict[int, Weighed]:
+    def weigh(self, accounts: pa.Table, jobs: pa.Table, progress: Told = lambda _, __: None) -> dict[int, Weighed]:
         """Weigh groups, given as (group_no, account_no) and (group_no, job), by their exchanges of these jobs."""
         self.engine.register("group_jobs", jobs)
         self.engine.register("candidates", accounts)
         count_groups(self.engine)
-        return weigh(self.engine, accounts, self.silent, self.asked)
+        return weigh(self.engine, accounts, self.silent, self.asked, progress)
 
     def of_jobs(self, jobs: pa.Table) -> list[Candidate]:
         """Groups that share jobs, each tested for one hand."""
-        sent = self.sends.sent
-        groups = jobs.join(sent, "job", join_type="inner").group_by(["group_no", "account_no"]).aggregate([])
-        groups = groups.sort_by([("group_no", "ascending"), ("account_no", "ascending")])
+        sent, jobs_of = self.sends.sent, _jobs_of(jobs)
+        accounts = [np.unique(sent.account[sent.of_jobs(own)]) for own in jobs_of.values()]
+        groups = _of_groups(accounts, "account_no", list(jobs_of))
         first = []
-        for number, weighed in self.weigh(groups, jobs).items():
-            own = _jobs_of(jobs, number)
-            first.append(Candidate(weighed, judge(weighed), self.sends.membership(weighed, own), tuple(own.tolist())))
+
+        def told(done: int, kinds: int) -> None:
+            self.progress("evidence", len(jobs_of) * done // kinds, len(jobs_of))
+
+        for number, weighed in self.weigh(groups, jobs, told).items():
+            own = jobs_of[number]
+            belonging = cache(partial(self.sends.membership, weighed, own))
+            first.append(Candidate(weighed, judge(weighed), belonging, tuple(own.tolist())))
         return first
+
+    def one_hand(self, groups: list[Candidate]) -> list[float]:
+        """How likely each group is under one hand; of those that are likely, by all the accounts or by those that run
+        more than one of the jobs.
+
+        Who runs a single job may have met it anywhere, and hides what links the others. Chosen by what they send alone,
+        the links speak of these as freely as of the whole group.
+        """
+        sure = [group.judgement.factors[0].probability for group in groups]
+        sent = self.sends.sent
+        cores: dict[int, npt.NDArray[np.int64]] = {}
+        for number, group in enumerate(groups):
+            if sure[number] >= LIKELY and len(group.jobs) > 1:
+                runs = sent.account[sent.of_jobs(np.array(group.jobs, np.int64))]
+                inside, count = np.unique(runs, return_counts=True)
+                core = inside[count > 1]
+                if LEAST_CORE <= len(core) < len(inside):
+                    cores[number] = core
+        if cores:
+            of = list(cores)
+            jobs = _of_groups([np.array(groups[n].jobs, np.int64) for n in of], "job")
+            for number, weighed in self.weigh(_of_groups(list(cores.values()), "account_no"), jobs).items():
+                sure[of[number]] = max(sure[of[number]], judge(weighed).factors[0].probability)
+        return sure
 
     def pools(self, controlled: list[npt.NDArray[np.int64]], sure: list[float]) -> list[_Part]:
         """Groups of controlled accounts merged into pools, each with all its jobs and without the strangers."""
@@ -153,10 +209,12 @@ class _Search:
         for _ in range(TURNS):
             pools = merged([controlled[n] for n in waiting])
             wide = with_their_jobs([accounts for accounts, _ in pools], self.sends.sent)
+            jobs_of = _jobs_of(wide.jobs)
             kept: set[int] = set()
             for number, weighed in self.weigh(wide.accounts, wide.jobs).items():
+                self.progress("pools", number, len(pools))
                 of = [waiting[n] for n in pools[number][1]]
-                own = _jobs_of(wide.jobs, number)
+                own = jobs_of[number]
                 r = self.sends.membership(weighed, own, _confirmed([controlled[n] for n in of]))
                 accounts = weighed.members[r >= LIKELY]
                 stayed = [n for n in of if 2 * np.isin(controlled[n], accounts).sum() >= len(controlled[n])]
@@ -196,12 +254,26 @@ class _Search:
 
     def divided(self, pool: _Part) -> list[_Part]:
         """The campaigns that a pool may serve."""
-        account, job = self.sends.sent["account_no"].to_numpy(), self.sends.sent["job"].to_numpy()
-        theirs = np.isin(account, pool.accounts) & np.isin(job, pool.jobs)
-        runners = np.bincount(job)[job]
-        sent = self.sends.sent["exchanges"].to_numpy()
-        several = parts(account[theirs], job[theirs], sent[theirs], runners[theirs])
+        everybody = self.sends.sent
+        theirs = everybody.of_accounts(pool.accounts)
+        theirs = theirs[np.isin(everybody.job[theirs], pool.jobs)]
+        account, job, sent = everybody.account[theirs], everybody.job[theirs], everybody.exchanges[theirs]
+        main = main_jobs(account, job, sent, everybody.runners[job])
+        several = parts(account, job, sent, main)
+        if len(several) == 1:
+            several = run_apart(self.by_hour(pa.table({"account_no": account, "job": job, "main": main})))
         return [_Part(accounts, own, pool.likely, pool.ceiling) for accounts, own in several]
+
+    def by_hour(self, main: pa.Table) -> Sent:
+        """What a pool's accounts send of its jobs, by hour; main: account_no, job and whether it is a main one."""
+        self.engine.register("pool_jobs", main)
+        found = self.engine.query(
+            "SELECT p.account_no, p.job, t.bin // 6 AS hour, p.main, count(*) AS exchanges FROM pool_jobs AS p "
+            "JOIN job_traffic AS j ON j.job = p.job AND j.account_no = p.account_no "
+            "JOIN traffic AS t ON t.exchange_no = j.exchange_no "
+            "GROUP BY p.account_no, p.job, t.bin // 6, p.main ORDER BY p.account_no, p.job, hour"
+        )
+        return Sent(*(found[name].to_numpy() for name in ("account_no", "job", "hour", "exchanges", "main")))
 
     def candidates(self, given: list[_Part]) -> list[Candidate]:
         """Judge parts, in their order."""
@@ -213,7 +285,9 @@ class _Search:
         for number, weighed in self.weigh(accounts, jobs).items():
             part = given[number]
             r = np.array([part.likely[m] for m in weighed.members.tolist()])
-            made.append(Candidate(weighed, judge(weighed, part.ceiling), r, tuple(part.jobs.tolist())))
+            made.append(
+                Candidate(weighed, judge(weighed, part.ceiling), partial(np.copy, r), tuple(part.jobs.tolist()))
+            )
         return made
 
 
@@ -223,7 +297,9 @@ def _together(accounts: npt.NDArray[np.int64], of: list[_Part]) -> _Part:
     return _Part(accounts, np.unique(np.concatenate([p.jobs for p in of])), likely, max(p.ceiling for p in of))
 
 
-def find(engine: Engine, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
+def find(
+    engine: Engine, jobs: Jobs, silent: frozenset[str], progress: Progress = lambda _, __, ___: None
+) -> list[Candidate]:
     """Every group that was considered: pools first, then the groups of which no hand was found.
 
     From one side, groups that share jobs are tested for one hand; nothing was selected by links yet, so that test is a
@@ -233,13 +309,16 @@ def find(engine: Engine, jobs: Jobs, silent: frozenset[str]) -> list[Candidate]:
 
     The engine holds `traffic`, `parties`, `account_exits`, `account_jobs`, `job_traffic`, `job_intents`,
     `known_accounts`, `models`.
-    silent: columns without any value, whose kinds of evidence stay silent.
+    silent: columns without any value, whose kinds of evidence stay silent. progress: told of the stages `evidence` and
+    `pools` how many of how many groups and pools are done.
     """
+    progress("evidence", 0, None)
     count_cells(engine)
-    search = _Search(engine, silent, _sends(engine, jobs.sent))
+    search = _Search(engine, silent, _sends(engine, jobs.sent), progress)
     first = search.of_jobs(jobs.groups)
-    controlled, sure = _controlled(first)
-    for accounts, chance in _common_jobs(communities(engine, silent), jobs.sent, len(search.sends.everything)):
+    progress("pools", 0, None)
+    controlled, sure = _controlled(first, search.one_hand(first))
+    for accounts, chance in _common_jobs(communities(engine, silent), search.sends.sent, len(search.sends.everything)):
         controlled.append(accounts)
         sure.append(chance)
     judged = search.judged(search.pools(controlled, sure))
@@ -265,7 +344,7 @@ def _left(first: list[Candidate], judged: list[Candidate]) -> list[Candidate]:
 
 
 def _common_jobs(
-    joined: list[npt.NDArray[np.int64]], sent: pa.Table, accounts: int
+    joined: list[npt.NDArray[np.int64]], sent: Senders, accounts: int
 ) -> list[tuple[npt.NDArray[np.int64], float]]:
     """Of accounts that links join, those that run jobs in common, and how likely that makes one hand.
 
@@ -274,42 +353,44 @@ def _common_jobs(
     run one job than of all others (jobs beyond the first one looked at are paid for, Bonferroni)? And are more of them
     hit than others are, where an account is hit if of the others who run one of its jobs half are of the community?
     """
-    job, account = sent["job"].to_numpy(), sent["account_no"].to_numpy()
-    runners = np.bincount(job) if len(job) else np.zeros(0, np.int64)
     prior = next(r.prior_bits for r in RIVALS["one_hand"] if r.name == "popular_artefact")
     found = []
     for members in joined:
-        inside = np.isin(account, members)
-        theirs = np.bincount(job[inside], minlength=len(runners))
-        common = np.flatnonzero(theirs > 1)
-        if not len(common):
+        rows = sent.of_accounts(members)
+        account, job = sent.account[rows], sent.job[rows]
+        run_by_them, which, theirs = np.unique(job, return_inverse=True, return_counts=True)
+        if not (theirs > 1).any():
             continue
+        runners = sent.runners[run_by_them]
         chances, outsiders = len(members) - 1, accounts - len(members)
-        one = max(linkage(int(theirs[j]) - 1, chances, int(runners[j] - theirs[j]), outsiders) for j in common)
-        others_in = theirs[job] - inside
-        hit = (others_in > 0) & (2 * others_in >= runners[job] - 1)
+        common = np.unique(np.stack([theirs, runners])[:, theirs > 1], axis=1).T.tolist()
+        one = max(linkage(n - 1, chances, everywhere - n, outsiders) for n, everywhere in common)
+        # A member's own run of a job is left out of those that are of the community.
+        hit = ((theirs > 1) & (2 * (theirs - 1) >= runners - 1))[which]
         joins = 0
-        if (hit & inside).any():
-            run, label = clusters(account[hit & inside], job[hit & inside])
+        if hit.any():
+            run, label = clusters(account[hit], job[hit])
             joins = len(run) - len(np.unique(label))
-        many = linkage(joins, chances, len(np.unique(account[hit & ~inside])), outsiders)
-        best = min(VIEW_CAP, max(one - np.log2(len(common)), many)) + prior
+        mostly_theirs = sent.account[sent.of_jobs(run_by_them[2 * theirs >= runners - 1])]
+        many = linkage(joins, chances, len(np.setdiff1d(mostly_theirs, members)), outsiders)
+        best = min(VIEW_CAP, max(one - np.log2((theirs > 1).sum()), many)) + prior
         if best >= 0:
-            accounts_of = np.unique(account[inside & np.isin(job, common)])
+            accounts_of = np.unique(account[(theirs > 1)[which]])
             found.append((accounts_of, float(1.0 / (1.0 + 2.0**-best))))
     return found
 
 
-def _controlled(groups: list[Candidate]) -> tuple[list[npt.NDArray[np.int64]], list[float]]:
+def _controlled(groups: list[Candidate], likely: list[float]) -> tuple[list[npt.NDArray[np.int64]], list[float]]:
     """The accounts of each group that one hand seems to run, and those of every further hand that links show in it;
     with each, how likely the group is under one hand."""
     controlled, sure = [], []
-    for group in groups:
-        one_hand = group.judgement.factors[0].probability
+    for group, one_hand in zip(groups, likely, strict=True):
         if one_hand < LIKELY:
             continue
-        main = group.weighed.members[group.membership >= LIKELY]
-        others = [h for h in hands(group.weighed) if not np.isin(h, main).any()]
+        members = group.weighed.members
+        run = group.membership >= LIKELY
+        main = members[run]
+        others = [h for h in hands(group.weighed) if not run[np.searchsorted(members, h)].any()]
         for accounts in [main, *others]:
             if len(accounts) >= 2:
                 controlled.append(accounts)

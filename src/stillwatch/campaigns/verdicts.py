@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -117,6 +118,8 @@ def heed(
 
     account_ids: the names behind account numbers.
     """
+    if not verdicts:
+        return list(candidates), []
     of_accounts = accounts_said(verdicts)
     heeded = [_members(candidate, of_accounts, account_ids) for candidate in candidates]
     remarks = []
@@ -165,6 +168,8 @@ def _accounts(candidate: Candidate, account_ids: Mapping[int, str]) -> frozenset
 
 def _members(candidate: Candidate, said: Mapping[str, Verdict], account_ids: Mapping[int, str]) -> Candidate:
     """The candidate with the membership of single accounts as analysts have it."""
+    if not any(account_ids[int(account)] in said for account in candidate.weighed.members):
+        return candidate
     membership = candidate.membership.copy()
     for place, account in enumerate(candidate.weighed.members):
         verdict = said.get(account_ids[int(account)])
@@ -172,7 +177,7 @@ def _members(candidate: Candidate, said: Mapping[str, Verdict], account_ids: Map
             odds = _odds(float(membership[place])) - (BITS if verdict.against else -BITS)
             most = 1 - RIGHT if verdict.against else 1.0
             membership[place] = min(most, _probability(odds))
-    return replace(candidate, membership=membership)
+    return replace(candidate, belonging=partial(np.copy, membership))
 
 
 def _odds(probability: float) -> float:

@@ -19,7 +19,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import betaln, gammaln
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 View = Literal[
     "identity",
@@ -117,12 +121,17 @@ def shared(what: str) -> str:
     )
 
 
-def _log2_beta_binomial(k: float, n: float, a: float, b: float) -> float:
+def _log2_beta_binomial(k: Integers, n: Integers, a: Floats | float, b: Floats | float) -> Floats:
     choose = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-    return float((choose + betaln(k + a, n - k + b) - betaln(a, b)) / np.log(2))
+    return np.asarray((choose + betaln(k + a, n - k + b) - betaln(a, b)) / np.log(2))
 
 
 def linkage(joined: int, chances: int, outsiders_hit: int, outsiders: int) -> float:
+    """Bits of one group, as `linkages` gives them."""
+    return float(linkages(*(np.array([n], np.int64) for n in (joined, chances, outsiders_hit, outsiders)))[0])
+
+
+def linkages(joined: Integers, chances: Integers, outsiders_hit: Integers, outsiders: Integers) -> Floats:
     """Bits that members are hit because one hand runs them, and not at the rate at which outsiders are.
 
     joined of chances: hits among members, a first hit of each linked cluster not counted (it had nobody to join).
@@ -131,15 +140,15 @@ def linkage(joined: int, chances: int, outsiders_hit: int, outsiders: int) -> fl
     The ratio of two beta-binomials. Null: the outsiders' rate (Jeffreys' estimate) with innocent clumping
     (`CONCENTRATION`). Claim: one hand either leaves this trace (then at any rate: uniform, Laplace's rule) or takes
     care not to (then members are hit as outsiders are), evenly likely. So the absence of a trace costs one bit at most.
+    All aligned, one entry a group; no bits where there are no chances.
     """
-    if chances <= 0:
-        return 0.0
+    some = chances > 0
+    joined, chances = np.where(some, joined, 0), np.where(some, chances, 1)
     rate = (outsiders_hit + 0.5) / (outsiders + 1.0)
     null = _log2_beta_binomial(joined, chances, rate * CONCENTRATION, (1 - rate) * CONCENTRATION)
     trace = _log2_beta_binomial(joined, chances, 1.0, 1.0)
-    if joined / chances <= rate:
-        trace = min(trace, null)
-    return float(np.logaddexp2(trace, null)) - 1.0 - null
+    trace = np.where(joined / chances <= rate, np.minimum(trace, null), trace)
+    return np.where(some, np.logaddexp2(trace, null) - 1.0 - null, 0.0)
 
 
 def view_bits(bits: list[float]) -> float:
@@ -147,6 +156,7 @@ def view_bits(bits: list[float]) -> float:
     2021), held within `VIEW_CAP`."""
     if not bits:
         return 0.0
-    top = max(bits)
-    mean = top + float(np.log2(np.mean(np.exp2(np.array(bits) - top))))
+    top = mean = max(bits)
+    if len(bits) > 1:
+        mean += float(np.log2(np.mean(np.exp2(np.array(bits) - top))))
     return max(-VIEW_CAP, min(VIEW_CAP, mean))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +11,8 @@ import pyarrow as pa
 
 from stillwatch.engine import Engine
 from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
-from stillwatch.evidence.kind import TRAIT_OUTSIDERS, linkage
-from stillwatch.evidence.links import Holders, Reach, Reached, clusters, holders
+from stillwatch.evidence.kind import TRAIT_OUTSIDERS, linkage, linkages
+from stillwatch.evidence.links import Holders, Reach, clusters, holders
 
 Integers = npt.NDArray[np.int64]
 
@@ -52,15 +53,10 @@ JOINING_LIFT = 2
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Who holds the values of one kind of link that a group's members hold, members and outsiders alike.
+    """Who holds the values of one kind of link that a group's members hold; written out where it is asked."""
 
-    account, value: aligned, one row an account and value; values that are too popular to join anybody are left out.
-    known: how many accounts have any value of the kind.
-    """
-
-    account: Integers
-    value: Integers
-    known: int
+    reach: Reach
+    members: Integers
 
 
 @dataclass(slots=True)
@@ -68,7 +64,7 @@ class Weighed:
     """All that was seen of one group: observations, and which members each link or trait hit.
 
     members: account numbers, ascending. hits[kind]: int8 aligned with members: 1 hit, 0 not, -1 no data.
-    rates[kind]: the outsiders' rate of being hit. held[kind]: who holds the values of a link.
+    rates[kind]: the outsiders' rate of being hit. held[kind]: how to ask who holds the values of a link.
     """
 
     members: Integers
@@ -87,38 +83,20 @@ def _links(engine: Engine, kind: Link, groups: dict[int, Weighed], asked: dict[s
         return
     kin = _kin_rate(of, len(everyone)) if kind.kin else 0.0
     reach = Reach(of, JOINING_LIFT)
-    for group in groups.values():
-        data = of.known[np.minimum(group.members, len(of.known) - 1)] & (group.members < len(of.known))
-        outsiders = len(everyone) - int(data.sum())
-        if data.sum() < 2:
+    seen = reach.of([group.members for group in groups.values()])
+    flags = np.split(seen.flags, np.cumsum([len(group.members) for group in groups.values()])[:-1])
+    outsiders = len(everyone) - seen.data
+    # People of one country share a language, and with it turns of phrase, and a carrier's addresses; so members are
+    # held against their like (a null stratified by region).
+    expected = np.maximum(seen.outside, np.rint(np.maximum(kin, seen.by_region) * outsiders).astype(np.int64))
+    inside = np.stack([seen.hit - seen.hands, seen.data - 1, seen.hit, seen.data])
+    bits = linkages(inside[0], inside[1], expected, outsiders).tolist()
+    counted = np.stack([*inside, seen.outside, outsiders, expected]).T.tolist()
+    for group, counts, theirs, worth in zip(groups.values(), counted, flags, bits, strict=True):
+        if counts[3] < 2:  # with one member alone nobody can share
             continue
-        seen = reach.of(group.members)
-        hit, label = clusters(seen.account, seen.value)
-        flags = np.where(data, 0, -1).astype(np.int8)
-        flags[np.searchsorted(group.members, hit)] = 1
-        joined = len(hit) - int((label == np.arange(len(label))).sum())
-        group.held[kind.name] = Held(seen.holder, seen.held, len(everyone))
-        expected = max(seen.outside, round(max(kin, _region_rate(seen)) * outsiders))
-        _observe(group, kind, flags, (joined, int(data.sum()) - 1), (seen.outside, outsiders, expected))
-
-
-# Accounts of a region that count as much as the rest of the world does for the region's own rate: with fewer, hardly
-# anything is known of the region.
-REGION_WEIGHT = 4.0
-
-
-def _region_rate(seen: Reached) -> float:
-    """The rate at which outsiders of a group's members' own countries are hit.
-
-    People of one country share a language, and with it turns of phrase, and a carrier's addresses; so members are held
-    against their like (a null stratified by region).
-    """
-    if not len(seen.members):
-        return 0.0
-    outsiders = seen.everybody - seen.members
-    overall = seen.hit.sum() / max(1, outsiders.sum())
-    by_country = (seen.hit + REGION_WEIGHT * overall) / (outsiders + REGION_WEIGHT)
-    return float((by_country * seen.members).sum() / seen.members.sum())
+        group.held[kind.name] = Held(reach, group.members)
+        _observe(group, kind, theirs, dict(zip(COUNTS, counts, strict=True)), worth)
 
 
 def _kin_rate(of: Holders, known: int) -> float:
@@ -135,45 +113,45 @@ def _traits(engine: Engine, kind: Trait, groups: dict[int, Weighed]) -> None:
     if len(accounts) < 2:
         return
     score = rows["part"].to_numpy() / rows["whole"].to_numpy()
+    order = np.argsort(score, kind="stable")
+    ascending, place = score[order], np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
     for group in groups.values():
-        inside = np.isin(accounts, group.members)
-        if inside.sum() < 2 or not (~inside).any():
+        found = np.minimum(np.searchsorted(accounts, group.members), len(accounts) - 1)
+        inside = accounts[found] == group.members
+        outsiders = len(accounts) - int(inside.sum())
+        if inside.sum() < 2 or not outsiders:
             continue
-        bar = np.quantile(score[~inside], 1 - TRAIT_OUTSIDERS, method="higher")
-        hit = score > bar
-        flags = np.full(len(group.members), -1, np.int8)
-        flags[np.searchsorted(group.members, accounts[inside])] = hit[inside]
-        outsiders = int((~inside).sum())
+        theirs = np.sort(place[found[inside]])
+        bar = ascending[_nth_without(theirs, int(np.ceil((outsiders - 1) * (1 - TRAIT_OUTSIDERS))))]
+        hit = score[found] > bar
+        flags = np.where(inside, hit, -1).astype(np.int8)
+        above = len(ascending) - int(np.searchsorted(ascending, bar, side="right"))
         # The rate is at most TRAIT_OUTSIDERS by construction; it is taken as no less, since the bar was fitted.
-        rated = max(int((hit & ~inside).sum()), int(np.ceil(TRAIT_OUTSIDERS * outsiders)))
-        _observe(group, kind, flags, (int(hit[inside].sum()), int(inside.sum())), (rated, outsiders, rated))
+        rated = max(above - int((hit & inside).sum()), int(np.ceil(TRAIT_OUTSIDERS * outsiders)))
+        joined, of = int((hit & inside).sum()), int(inside.sum())
+        counts = dict(zip(COUNTS, (joined, of, joined, of, rated, outsiders, rated), strict=True))
+        _observe(group, kind, flags, counts, linkage(joined, of, rated, outsiders))
+
+
+def _nth_without(taken: Integers, n: int) -> int:
+    """The n-th number from 0 on of those that are not taken (ascending)."""
+    # Before the i-th that is taken stand taken[i] - i that are not.
+    return n + int(np.searchsorted(taken - np.arange(len(taken)), n, side="right"))
+
+
+# What is counted of a link or trait: hits among members and chances of them, members hit and with data, outsiders hit
+# and in all, and how many of so many innocent causes would join.
+COUNTS = ("joined", "chances", "hit", "members", "outsiders_hit", "outsiders", "expected")
 
 
 def _observe(
-    group: Weighed,
-    kind: Link | Trait,
-    flags: npt.NDArray[np.int8],
-    inside: tuple[int, int],
-    outside: tuple[int, int, int],
+    group: Weighed, kind: Link | Trait, flags: npt.NDArray[np.int8], counts: dict[str, int], bits: float
 ) -> None:
-    """Note what a link or trait says.
-
-    inside: joined and chances; outside: outsiders hit, how many outsiders there are, and how many of so many innocent
-    causes would join.
-    """
-    (joined, chances), (outsiders_hit, outsiders, expected) = inside, outside
-    counts = {
-        "joined": joined,
-        "chances": chances,
-        "hit": int((flags == 1).sum()),
-        "members": int((flags >= 0).sum()),
-        "outsiders_hit": outsiders_hit,
-        "outsiders": outsiders,
-        "expected": expected,
-    }
+    """Note what a link or trait says."""
     group.hits[kind.name] = flags
-    group.rates[kind.name] = (outsiders_hit + 0.5) / (outsiders + 1.0)
-    group.observations.append(Observation(kind, linkage(joined, chances, expected, outsiders), counts))
+    group.rates[kind.name] = (counts["outsiders_hit"] + 0.5) / (counts["outsiders"] + 1.0)
+    group.observations.append(Observation(kind, bits, counts))
 
 
 def _conduct(engine: Engine, kind: Conduct, groups: dict[int, Weighed]) -> None:
@@ -186,8 +164,19 @@ def _conduct(engine: Engine, kind: Conduct, groups: dict[int, Weighed]) -> None:
             group.observations.append(Observation(kind, bits, counts, by_rival or {"*": 0.0}))
 
 
+def by_group(number: Integers, values: Integers) -> dict[int, Integers]:
+    """The values of each group (both arrays aligned), ascending."""
+    order = np.lexsort((values, number))
+    found, first = np.unique(number[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(values[order], first[1:]), strict=True)) if len(found) else {}
+
+
 def weigh(
-    engine: Engine, candidates: pa.Table, silent: frozenset[str], asked: dict[str, Holders] | None = None
+    engine: Engine,
+    candidates: pa.Table,
+    silent: frozenset[str],
+    asked: dict[str, Holders] | None = None,
+    progress: Callable[[int, int], None] = lambda _, __: None,
 ) -> dict[int, Weighed]:
     """Weigh every candidate group.
 
@@ -195,14 +184,15 @@ def weigh(
     (`group_cells` and `group_traffic`: the exchanges a group is judged by, counted and one by one), `account_exits`,
     `known_accounts`, `models`, `account_jobs`.
     silent: columns without any value, whose kinds stay silent. asked: who holds the values of links, by kind, which is
-    kept from one weighing to the next while the engine's tables are the same.
+    kept from one weighing to the next while the engine's tables are the same. progress: told how many kinds of how many
+    are done.
     """
     asked = {} if asked is None else asked
     number, account = candidates["group_no"].to_numpy(), candidates["account_no"].to_numpy()
-    groups = {int(g): Weighed(np.sort(account[number == g])) for g in np.unique(number)}
-    for kind in kinds():
-        if any(column in silent for column in kind.needs):
-            continue
+    groups = {group: Weighed(members) for group, members in by_group(number, account).items()}
+    speaking = [kind for kind in kinds() if groups and not any(column in silent for column in kind.needs)]
+    for done, kind in enumerate(speaking):
+        progress(done, len(speaking))
         match kind:
             case Link():
                 _links(engine, kind, groups, asked)

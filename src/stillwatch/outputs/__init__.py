@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -32,6 +34,12 @@ from stillwatch.tables import (
 )
 
 __all__ = ["write_results"]
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+# Verdicts on groups that an account is in without taking part, the gravest last.
+VERDICTS = ("none", "cleared", "undetermined")
 
 
 def _write(folder: Path, name: str, table: Table, rows: list[dict[str, object]]) -> None:
@@ -63,17 +71,32 @@ def _members(found: Assembled) -> dict[str, _Standing]:
 def _accounts(engine: Engine, found: Assembled) -> list[dict[str, object]]:
     """One row an account; whoever was looked at with a group and does not take part stays below the accused."""
     best = _members(found)
-    for group in [*found.campaigns, *found.others]:
-        verdict = {"campaign": "none", "cleared": "cleared"}.get(group.candidate.verdict, "undetermined")
-        for account, p in zip(group.candidate.weighed.members, group.candidate.probabilities, strict=True):
-            held = best.setdefault(found.account_ids[int(account)], _Standing())
-            if held.campaign_id is None:
-                held.probability = max(held.probability, min(float(p), LIKELY - 1e-6))
-                held.verdict = max(held.verdict, verdict, key=("none", "cleared", "undetermined").index)
+    of_number, probability, rank = _looked_at(found, best)
+    for name, p, looked_at in zip(of_number, probability.tolist(), rank.tolist(), strict=True):
+        best.setdefault(name, _Standing(p, VERDICTS[looked_at]))
     everyone = engine.query(
         "SELECT account_id FROM parties UNION SELECT account_id FROM account_file ORDER BY account_id"
     )
     return [{"account_id": n, **asdict(best.get(n, _Standing()))} for n in everyone["account_id"].to_pylist()]
+
+
+def _looked_at(found: Assembled, taking_part: Container[str]) -> tuple[list[str], Floats, Integers]:
+    """For every account its name, the likeliest that it was of any group, short of accused, and the gravest verdict on
+    a group of its (its place in `VERDICTS`)."""
+    names = [found.account_ids[n] for n in range(len(found.account_ids))]
+    accused = np.array([name in taking_part for name in names], np.bool_)
+    probability, rank = np.zeros(len(names)), np.zeros(len(names), np.int64)
+    groups = [g.candidate for g in (*found.campaigns, *found.others)]
+    for group in sorted(groups, key=lambda c: -c.judgement.probability):
+        members = group.weighed.members
+        verdict = {"campaign": "none", "cleared": "cleared"}.get(group.verdict, "undetermined")
+        rank[members] = np.maximum(rank[members], VERDICTS.index(verdict))
+        # Who belongs to it is asked only where it could be more than is known already.
+        most = min(group.judgement.probability, LIKELY - 1e-6)
+        if not (accused[members] | (probability[members] >= most)).all():
+            likely = np.minimum(group.probabilities, LIKELY - 1e-6)
+            probability[members] = np.maximum(probability[members], likely)
+    return names, probability, rank
 
 
 def _memberships(engine: Engine, found: Assembled) -> list[dict[str, object]]:

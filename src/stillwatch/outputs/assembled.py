@@ -179,11 +179,14 @@ def assemble(
 def renamed(found: Assembled, campaigns: list[int], pools: list[int], workloads: list[int]) -> Assembled:
     """The same under other numbers, each in the order of groups (campaigns first) and of their workloads."""
     pool, workload = iter(pools), iter(workloads)
-    made = []
+    made: list[NamedGroup] = []
+    by_id: dict[str, NamedWorkload] = {}
     for n, group in enumerate([*found.campaigns, *found.others]):
         own = tuple(replace(w, id=f"W-{next(workload)}") for w in group.workloads)
+        by_id |= {old.id: new for old, new in zip(group.workloads, own, strict=True)}
         name = f"C-{campaigns[n]}" if n < len(campaigns) else None
         made.append(replace(group, campaign_id=name, pool_id=f"P-{next(pool)}", workloads=own))
     size = len(found.campaigns)
-    every = [w for group in made for w in group.workloads]
+    # In the order that they had, by which exchanges name them.
+    every = [by_id[w.id] for w in found.workloads]
     return replace(found, campaigns=made[:size], others=made[size:], workloads=every)

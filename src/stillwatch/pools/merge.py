@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from stillwatch.evidence.weigh import Integers
+from stillwatch.pools.senders import Senders
 
 # Groups are one pool where half of the smaller one's accounts, and at least two, are the other's too: strangers' groups
 # overlap by the few accounts that try everything, and one hand moves its accounts between its jobs.
@@ -49,21 +50,18 @@ def merged(controlled: Sequence[Integers]) -> list[tuple[Integers, list[int]]]:
     return sorted(pools, key=lambda p: (tuple(p[0]), p[1]))
 
 
-def with_their_jobs(pools: Sequence[Integers], sent: pa.Table) -> PoolCandidates:
+def with_their_jobs(pools: Sequence[Integers], sent: Senders) -> PoolCandidates:
     """Give each pool the jobs that are its own, and every account that runs one of them.
 
-    sent: job, account_no, exchanges. The accounts that are not yet the pool's are candidates that `membership` decides.
+    The accounts that are not yet the pool's are candidates that `membership` decides.
     """
-    job, account = sent["job"].to_numpy(), sent["account_no"].to_numpy()
-    jobs, which = np.unique(job, return_inverse=True)
-    runners = np.bincount(which, minlength=len(jobs))
     parts_accounts, parts_jobs = [], []
     for number, pool in enumerate(pools):
-        inside = np.bincount(which, weights=np.isin(account, pool), minlength=len(jobs))
-        own = (inside >= 2) & (inside >= OWN_JOB * runners)
-        members = np.unique(account[own[which]])
+        jobs, inside = np.unique(sent.job[sent.of_accounts(pool)], return_counts=True)
+        own = jobs[(inside >= 2) & (inside >= OWN_JOB * sent.runners[jobs])]
+        members = np.unique(sent.account[sent.of_jobs(own)])
         parts_accounts.append(pa.table({"group_no": np.full(len(members), number), "account_no": members}))
-        parts_jobs.append(pa.table({"group_no": np.full(int(own.sum()), number), "job": jobs[own]}))
+        parts_jobs.append(pa.table({"group_no": np.full(len(own), number), "job": own}))
     empty = {"group_no": pa.array([], pa.int64())}
     return PoolCandidates(
         pa.concat_tables([pa.table(empty | {"account_no": pa.array([], pa.int64())}), *parts_accounts]),

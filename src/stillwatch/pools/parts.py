@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -19,34 +20,79 @@ OWN = 0.9
 # that a disclosed campaign is scaled down to.
 LEAST_ACCOUNTS = 4
 
+# Two campaigns may both use one public job that hardly anybody else does. Such a bridge is cut where an account's jobs,
+# counted as two draws from all of the pool's (they come as a few tasks in several wordings each), would leave any so
+# large a set of accounts with no other job in common with the rest in one of a hundred pools at most, all its main jobs
+# tried (Bonferroni).
+DRAWS, BRIDGED = 2, 0.01
 
-def parts(account: Integers, job: Integers, exchanges: Integers, runners: Integers) -> list[tuple[Integers, Integers]]:
+# Accounts and jobs of one part, each ascending.
+Part = tuple[Integers, Integers]
+
+
+def main_jobs(account: Integers, job: Integers, exchanges: Integers, runners: Integers) -> npt.NDArray[np.bool_]:
+    """Whether the job is the pool's own and one of the account's main ones.
+
+    account, job, exchanges, runners: aligned, one entry for each pair of an account of the pool and a job that it runs,
+    with how many accounts run that job anywhere.
+    """
+    _, row = np.unique(account, return_inverse=True)
+    _, column = np.unique(job, return_inverse=True)
+    own = np.bincount(column)[column] >= OWN * runners
+    sent = exchanges.astype(np.float64)
+    return np.asarray(own & (sent >= MAIN * np.bincount(row, weights=sent * own)[row]))
+
+
+def tied(account: Integers, job: Integers, main: npt.NDArray[np.bool_]) -> list[Part]:
+    """The parts, of `LEAST_ACCOUNTS` and more, into which main jobs tie accounts together, the largest first."""
+    accounts, row = np.unique(account[main], return_inverse=True)
+    jobs, column = np.unique(job[main], return_inverse=True)
+    size = len(accounts) + len(jobs)
+    graph = coo_matrix((np.ones(len(row), np.int8), (row, column + len(accounts))), (size, size))
+    label = connected_components(graph, directed=False)[1]
+    found, count = np.unique(label[: len(accounts)], return_counts=True)
+    several = [
+        (accounts[label[: len(accounts)] == one], jobs[label[len(accounts) :] == one])
+        for one in found[count >= LEAST_ACCOUNTS]
+    ]
+    return sorted(several, key=lambda part: (-len(part[0]), tuple(part[0])))
+
+
+def parts(account: Integers, job: Integers, exchanges: Integers, main: npt.NDArray[np.bool_]) -> list[Part]:
     """Divide a pool's accounts and jobs into parts that have no main job in common, the largest first.
 
-    account, job, exchanges: aligned, who of the pool sends how much of which of its jobs; runners: how many accounts
-    run that job anywhere. Gives accounts and jobs of each part, ascending; an account or job that is in no part by its
-    main jobs goes where most of its exchanges are.
+    account, job, exchanges, main: aligned, as `main_jobs` has them and says. An account or job that is in no part by
+    its main jobs goes where most of its exchanges are.
     """
     accounts, row = np.unique(account, return_inverse=True)
     jobs, column = np.unique(job, return_inverse=True)
-    sent = exchanges.astype(np.float64)
-    own = np.bincount(column)[column] >= OWN * runners
-    main = own & (sent >= MAIN * np.bincount(row, weights=sent * own)[row])
-    size = len(accounts) + len(jobs)
-    graph = coo_matrix((np.ones(int(main.sum()), np.int8), (row[main], column[main] + len(accounts))), (size, size))
-    label = connected_components(graph, directed=False)[1]
-    found, count = np.unique(label[: len(accounts)], return_counts=True)
-    order = sorted(range(len(found)), key=lambda n: (-count[n], int(np.argmax(label == found[n]))))
-    large = [int(found[n]) for n in order if count[n] >= LEAST_ACCOUNTS]
-    if len(large) < 2:
+    found = tied(row, column, main & ~np.isin(column, _bridges(row, column, main)))
+    if len(found) < 2:
         return [(accounts, jobs)]
-    number = {part: n for n, part in enumerate(large)}
-    of_job = np.array([number.get(int(x), -1) for x in label[len(accounts) :]])
+    of_account, of_job = np.full(len(accounts), -1), np.full(len(jobs), -1)
+    for number, (theirs, own) in enumerate(found):
+        of_account[theirs], of_job[own] = number, number
     # Jobs first, by the accounts that are in a part; then accounts, by their jobs.
-    of_account = np.array([number.get(int(x), -1) for x in label[: len(accounts)]])
-    of_job = _settled(of_job, column, of_account[row], sent, len(large))
-    of_account = _settled(of_account, row, of_job[column], sent, len(large))
-    return [(accounts[of_account == n], jobs[of_job == n]) for n in range(len(large))]
+    sent = exchanges.astype(np.float64)
+    of_job = _settled(of_job, column, of_account[row], sent, len(found))
+    of_account = _settled(of_account, row, of_job[column], sent, len(found))
+    return [(accounts[of_account == n], jobs[of_job == n]) for n in range(len(found))]
+
+
+def _bridges(account: Integers, job: Integers, main: npt.NDArray[np.bool_]) -> list[int]:
+    """Jobs each of which alone ties two parts together, where that is hardly chance."""
+    bridges: list[int] = []
+    several = np.unique(job[main])
+    around = tied(account, job, main)
+    for one in several.tolist():
+        [whole] = [accounts for accounts, own in around if one in own] or [np.zeros(0, np.int64)]
+        apart = [accounts for accounts, _ in tied(account, job, main & (job != one)) if np.isin(accounts, whole).all()]
+        sizes = [len(accounts) for accounts in apart[1:]]
+        # The sets of so many accounts are fewer than (e size / whole) to the power of -size.
+        chances = [(np.e * (n / len(whole)) ** (DRAWS - 1)) ** n * len(several) for n in sizes]
+        if any(chance <= BRIDGED for chance in chances):
+            bridges.append(one)
+    return bridges
 
 
 def _settled(part: Integers, item: Integers, others: Integers, sent: np.ndarray, parts_found: int) -> Integers:

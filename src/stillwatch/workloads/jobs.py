@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -35,6 +36,8 @@ SAME_GROUP = (0.5, 0.2)
 # common. So groups are also made of each account's main jobs alone, those in one exchange of a hundred and more. Not
 # instead: an organisation with very many wordings has no main ones.
 MAIN_JOB = 0.01
+# Passages to templates, where these stand, templates to jobs, where these stand, who runs them, and groups.
+STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +110,19 @@ def _same_job(engine: Engine, templates: int, accounts: int) -> Integers:
     return _components(templates, a[near], b[near])
 
 
-def find_jobs(engine: Engine) -> Jobs:
+def find_jobs(engine: Engine, progress: Callable[[int, int], None] = lambda _, __: None) -> Jobs:
     """Find the recurring jobs, and leave `job_traffic` (job, exchange_no, account_no) and `account_jobs` (job,
-    account_no, exchanges) in the engine."""
+    account_no, exchanges) in the engine. progress: told how many of how many steps are done."""
+    progress(0, STEPS)
     templates = _templates(engine)
+    progress(1, STEPS)
     engine.register("template_passages", templates)
     engine.create(
         "template_traffic",
         "SELECT DISTINCT p.template, c.exchange_no, c.account_no FROM carried AS c "
         "JOIN template_passages AS p ON p.passage = c.passage",
     )
+    progress(2, STEPS)
     count = int(templates["template"].to_numpy().max(initial=-1)) + 1
     jobs = _same_job(engine, count, engine.scalar("SELECT count(*) FROM parties"))
     engine.register("template_jobs", pa.table({"template": np.arange(count), "job": jobs}))
@@ -125,7 +131,9 @@ def find_jobs(engine: Engine) -> Jobs:
         "SELECT DISTINCT j.job, t.exchange_no, t.account_no FROM template_traffic AS t "
         "JOIN template_jobs AS j ON j.template = t.template",
     )
+    progress(3, STEPS)
     engine.create("job_traffic", _sql("conversations"))
+    progress(4, STEPS)
     engine.create(
         "account_jobs",
         f"""
@@ -139,6 +147,7 @@ def find_jobs(engine: Engine) -> Jobs:
         """,
     )
     sent = engine.query("SELECT job, account_no, exchanges FROM account_jobs ORDER BY job, account_no")
+    progress(5, STEPS)
     passages = pa.table({"job": jobs[templates["template"].to_numpy()], "passage": templates["passage"]})
     return Jobs(passages, sent, _groups(engine, sent))
 
@@ -157,7 +166,9 @@ def _groups(engine: Engine, sent: pa.Table) -> pa.Table:
         for level in SAME_GROUP:
             near = similarity >= level
             labels = _components(len(job), a[near], b[near])
-            for label in np.unique(labels):
-                groups.setdefault(tuple(job[labels == label].tolist()))
+            order = np.argsort(labels, kind="stable")
+            _, first = np.unique(labels[order], return_index=True)
+            for members in np.split(job[order], first[1:]) if len(job) else []:
+                groups.setdefault(tuple(members.tolist()))
     numbers = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
     return pa.table({"group_no": numbers, "job": np.array([j for g in groups for j in g], np.int64)})

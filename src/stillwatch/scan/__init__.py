@@ -1,0 +1,73 @@
+"""The scan: traffic in, findings out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stillwatch import sources
+from stillwatch.enrich import Gear
+from stillwatch.errors import EnvironmentFailure
+from stillwatch.findings import Findings
+from stillwatch.outputs.publish import published
+from stillwatch.scan.in_spark import SparkScan, session_of, spark_traffic
+from stillwatch.scan.of_store import StoreScan
+from stillwatch.scan.request import ENGINES, Feed, Progress, Request, check_engine, found, silent
+from stillwatch.scan.stages import Scan
+from stillwatch.settings import Settings
+from stillwatch.store.ingest import reading_digest
+from stillwatch.store.kept import opened
+from stillwatch.store.key import read_key
+
+__all__ = ["ENGINES", "Feed", "Progress", "Request", "scan"]
+
+
+def scan(request: Request, settings: Settings, progress: Progress = silent, feed: Feed | None = None) -> Findings:
+    """Scan traffic and publish the results in `request.out`; return the findings.
+
+    feed: where the traffic comes from in place of `request.targets`; it takes a store. Raises InputError where nothing
+    usable is in the input, EnvironmentFailure where disk, memory or permission fail.
+    """
+    check_engine(request)
+    gear = _gear(settings) if request.store is None else None
+    with (
+        published(request.out) as folder,
+        _work_folder(settings, request.out) as work,
+        sources.Rejects(folder / "rejected.jsonl") as rejects,
+        session_of(request, settings) as within,
+    ):
+        if gear is not None and within is not None:
+            inputs, traffic = spark_traffic(request, settings, gear, rejects=rejects, work=work, within=within)
+            spark = SparkScan(request, settings, gear, inputs, rejects, work, progress, within, traffic)
+            findings = spark.run(folder)
+        elif gear is not None:
+            inputs = found(request, rejects)
+            findings = Scan(request, settings, gear, inputs, rejects, work, progress, within).run(folder)
+        else:
+            inputs = feed.inputs(rejects) if feed is not None else found(request, rejects)
+            with opened(request.store or Path(), settings.sketch_key_file) as (kept, own):
+                reading = reading_digest([*request.join, *([request.mapping] if request.mapping else [])])
+                of = (request, settings, own, inputs, rejects, work, progress, within)
+                findings = StoreScan(*of, kept, reading, feed).run(folder)
+        (folder / "rejected.jsonl").touch()  # empty where nothing was set aside, so that programs find it always
+        return findings
+
+
+def _gear(settings: Settings) -> Gear:
+    return Gear.from_key(read_key(settings.sketch_key_file)) if settings.sketch_key_file else Gear.from_key()
+
+
+@contextmanager
+def _work_folder(settings: Settings, out: Path) -> Iterator[Path]:
+    parent = settings.work_dir or out.parent
+    try:
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}.work.", dir=parent))
+    except OSError as error:
+        raise EnvironmentFailure(f"{parent}: cannot make a working folder: {error.strerror}") from error
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
