@@ -100,8 +100,8 @@ def _chance(size: int, whole: int) -> float:
 
 
 def _left_over(account: Integers, job: Integers, found: list[Part], whole: int) -> list[Part]:
-    """Of the accounts that main jobs tie to no part, those that any job ties to each other which nobody else of the pool
-    runs (`OWN`): the accounts of a small campaign may each have main jobs of their own."""
+    """Of the accounts that main jobs tie to no part, those that are tied to each other by any job which nobody else of
+    the pool runs (`OWN`): the accounts of a small campaign may each have main jobs of their own."""
     if not found:
         return []
     without = ~np.isin(account, np.concatenate([accounts for accounts, _ in found]))
