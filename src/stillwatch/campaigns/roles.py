@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.resources import files
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns.dedicated import dedicated
 from stillwatch.campaigns.search import LIKELY, Candidate
 from stillwatch.campaigns.theft import AGED_US, HEAD_START_US, Sightings, theft_bits
 from stillwatch.engine import Engine
+from stillwatch.pools import FOR_A_PERSON
 
 # A job is a campaign's own where so many in a hundred of the accounts that run it are members of some campaign.
 OWN_PERCENT = 80
@@ -48,6 +51,33 @@ class Member:
     def stolen(self) -> bool:
         """Whether theft is likelier than that the holder takes part."""
         return self.theft_bits > 0
+
+
+def with_exchanges(candidates: list[Candidate], sent: pa.Table) -> list[Candidate]:
+    """The candidates, of which a campaign that no exchange could be counted to is left to a person.
+
+    sent: job, account_no: who runs which job. A campaign all of whose jobs others run as well (`take_traffic`) has
+    nothing to show; without its members another may have nothing either, so this is asked until nothing changes.
+    """
+    job, account = sent["job"].to_numpy(), sent["account_no"].to_numpy()
+    runners = np.bincount(job)
+    while True:
+        members = {
+            n: c.weighed.members[c.probabilities >= LIKELY] for n, c in enumerate(candidates) if c.verdict == "campaign"
+        }
+        anyone = np.isin(account, np.concatenate([np.zeros(0, np.int64), *members.values()]))
+        own = 100 * np.bincount(job, weights=anyone, minlength=len(runners)) >= OWN_PERCENT * runners
+        empty = {
+            n
+            for n, theirs in members.items()
+            if not (own[job] & np.isin(job, candidates[n].jobs) & np.isin(account, theirs)).any()
+        }
+        if not empty:
+            return candidates
+        candidates = [
+            replace(c, belonging=partial(np.minimum, c.membership, FOR_A_PERSON)) if n in empty else c
+            for n, c in enumerate(candidates)
+        ]
 
 
 def take_traffic(engine: Engine, campaigns: list[Candidate], workload_of: list[dict[int, int]]) -> None:
