@@ -28,3 +28,13 @@ def test_want_of_memory_is_one_line(tmp_path):
     with DuckDB(tmp_path, memory_limit="20MB", threads=1) as engine, pytest.raises(EnvironmentFailure) as failure:
         engine.query("SELECT string_agg(CAST(range AS VARCHAR), ',') AS x FROM range(30000000)")
     assert "ran out of room" in str(failure.value) and "\n" not in str(failure.value)
+
+
+def test_tables_and_named_queries_are_forgotten(tmp_path):
+    with DuckDB(tmp_path) as engine:
+        engine.create("numbers", "SELECT 1 AS n")
+        engine.view("named", "SELECT n FROM numbers")
+        for name in ("named", "numbers", "never_made"):
+            engine.drop(name)
+        engine.create("named", "SELECT 2 AS n")
+        assert engine.scalar("SELECT n FROM named") == 2

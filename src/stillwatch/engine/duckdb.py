@@ -79,8 +79,9 @@ class DuckDB:
         self._run(f"CREATE OR REPLACE VIEW {name} AS {sql}")
 
     def drop(self, name: str) -> None:
-        """Forget a table."""
-        self._run(f"DROP TABLE IF EXISTS {name}")
+        """Forget a table, or a query that was given a name."""
+        named = self.scalar(f"SELECT count(*) FROM duckdb_views() WHERE view_name = '{name}'")
+        self._run(f"DROP {'VIEW' if named else 'TABLE'} IF EXISTS {name}")
 
     def query(self, sql: str) -> pa.Table:
         """The result of a query, of the size of accounts, not of traffic."""

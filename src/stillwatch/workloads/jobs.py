@@ -9,10 +9,11 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from stillwatch.engine import Engine
+from stillwatch.workloads.overlaps import Sets
 
 Integers = npt.NDArray[np.int64]
 
@@ -76,23 +77,10 @@ def _templates(engine: Engine) -> pa.Table:
     return pa.table({"template": labels, "passage": hashes})
 
 
-def _incidence(rows: Integers, columns: Integers, shape: tuple[int, int]) -> csr_matrix:
-    return csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), shape)
-
-
-def _jaccard_pairs(incidence: csr_matrix) -> tuple[Integers, Integers, npt.NDArray[np.float64], Integers]:
-    """Pairs of rows (a < b) that share a column, their Jaccard similarity, and how many columns they share."""
-    common = coo_matrix(incidence @ incidence.T)
-    upper = common.row < common.col
-    a, b, both = common.row[upper], common.col[upper], common.data[upper]
-    size = np.asarray(incidence.sum(axis=1)).ravel()
-    return a.astype(np.int64), b.astype(np.int64), both / (size[a] + size[b] - both), both.astype(np.int64)
-
-
-def _same_job(engine: Engine, templates: int, accounts: int) -> Integers:
+def _same_job(engine: Engine, templates: int) -> Integers:
     """For every template the job that it belongs to."""
     carriers = engine.query("SELECT DISTINCT template, account_no FROM template_traffic ORDER BY 1, 2")
-    by_account = _incidence(carriers["template"].to_numpy(), carriers["account_no"].to_numpy(), (templates, accounts))
+    by_account = Sets(carriers["template"].to_numpy(), carriers["account_no"].to_numpy(), templates)
     together = engine.query(
         "SELECT x.template AS a, y.template AS b, count(*) AS together FROM template_traffic AS x "
         "JOIN template_traffic AS y ON y.exchange_no = x.exchange_no AND x.template < y.template GROUP BY a, b "
@@ -104,8 +92,7 @@ def _same_job(engine: Engine, templates: int, accounts: int) -> Integers:
     a, b = together["a"].to_numpy(), together["b"].to_numpy()
     inside = together["together"].to_numpy() >= TOGETHER * np.minimum(size[a], size[b])
     a, b = a[inside], b[inside]
-    both = np.asarray(by_account[a].multiply(by_account[b]).sum(axis=1)).ravel() if len(a) else np.zeros(0)
-    reach = np.asarray(by_account.sum(axis=1)).ravel()
+    both, reach = by_account.common(a, b), by_account.sizes()
     near = both >= SAME_JOB_ACCOUNTS * (reach[a] + reach[b] - both)
     return _components(templates, a[near], b[near])
 
@@ -124,7 +111,7 @@ def find_jobs(engine: Engine, progress: Callable[[int, int], None] = lambda _, _
     )
     progress(2, STEPS)
     count = int(templates["template"].to_numpy().max(initial=-1)) + 1
-    jobs = _same_job(engine, count, engine.scalar("SELECT count(*) FROM parties"))
+    jobs = _same_job(engine, count)
     engine.register("template_jobs", pa.table({"template": np.arange(count), "job": jobs}))
     engine.create(
         "carrying",
@@ -161,11 +148,9 @@ def _groups(engine: Engine, sent: pa.Table) -> pa.Table:
     groups: dict[tuple[int, ...], None] = {}
     for kept in (np.ones(len(account), np.bool_), main):
         job, rows = np.unique(sent["job"].to_numpy()[kept], return_inverse=True)
-        _, columns = np.unique(account[kept], return_inverse=True)
-        a, b, similarity, _ = _jaccard_pairs(_incidence(rows, columns, (len(job), int(columns.max(initial=-1)) + 1)))
+        sets = Sets(rows, account[kept], len(job))
         for level in SAME_GROUP:
-            near = similarity >= level
-            labels = _components(len(job), a[near], b[near])
+            labels = sets.near(level)
             order = np.argsort(labels, kind="stable")
             _, first = np.unique(labels[order], return_index=True)
             for members in np.split(job[order], first[1:]) if len(job) else []:

@@ -1,0 +1,139 @@
+# ruff: noqa: PLR0917
+"""Which sets of accounts overlap, without looking at every pair: a busy account is in very many sets."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.enrich.kernel_cache import ensure_kernel_cache
+
+Integers = npt.NDArray[np.int64]
+
+ensure_kernel_cache()
+
+_i8, _I8, _f8 = numba.types.int64, numba.types.int64[::1], numba.types.float64
+
+
+class Sets:
+    """Sets of accounts, numbered from 0 on.
+
+    number, account: aligned, one row for each account of each set, distinct; sets: how many there are.
+    """
+
+    def __init__(self, number: Integers, account: Integers, sets: int) -> None:
+        order = np.lexsort((account, number))
+        self._account = np.ascontiguousarray(account[order], np.int64)
+        self._begin = np.searchsorted(number[order], np.arange(sets + 1))
+        # Sets of each account, and those of two accounts in the order of both.
+        order = np.lexsort((number, account))
+        _, first = np.unique(account[order], return_index=True)
+        self._of = np.ascontiguousarray(number[order], np.int64)
+        self._of_begin = np.append(first, len(order)).astype(np.int64)
+        self._compact = np.searchsorted(np.unique(account), self._account)
+
+    def common(self, a: Integers, b: Integers) -> Integers:
+        """How many accounts pairs of sets have in common."""
+        return np.asarray(_common(np.ascontiguousarray(a), np.ascontiguousarray(b), self._begin, self._account))
+
+    def sizes(self) -> Integers:
+        """Accounts of each set."""
+        return np.diff(self._begin)
+
+    def near(self, level: float) -> Integers:
+        """For each set the first one that it is joined to, straight or by others, where sets are joined whose Jaccard
+        similarity is `level`, at most a half, or more.
+
+        One common account is enough for small sets (a fifth: up to six accounts in both together); then all small sets
+        of an account are joined by the smallest of them. Two sets of two accounts are compared as such. Only what a
+        larger set has in common with smaller ones is counted, by its accounts.
+        """
+        sizes = self.sizes()
+        first = np.arange(len(sizes))
+        enough = int(np.floor((1 + level) / level + 1e-9))
+        _by_smallest(self._of, self._of_begin, sizes, enough, first)
+        twos = np.flatnonzero(sizes == 2)
+        pairs = self._account[self._begin[twos][:, None] + np.arange(2)]
+        _, place, same = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
+        _join_all(first, twos, twos[place][same.ravel()])
+        _by_larger(self._begin, self._compact, self._of, self._of_begin, sizes, enough, level, first)
+        return first
+
+
+@numba.njit(_i8(_I8, _i8), nogil=True, cache=True)
+def _root(first, a):  # type: ignore[no-untyped-def]
+    while first[a] != a:
+        first[a] = first[first[a]]
+        a = first[a]
+    return a
+
+
+@numba.njit(numba.types.void(_I8, _i8, _i8), nogil=True, cache=True)
+def _join(first, a, b):  # type: ignore[no-untyped-def]
+    a, b = _root(first, a), _root(first, b)
+    first[max(a, b)] = min(a, b)
+
+
+@numba.njit(numba.types.void(_I8, _I8, _I8), nogil=True, cache=True)
+def _join_all(first, a, b):  # type: ignore[no-untyped-def]
+    for i in range(len(a)):
+        _join(first, a[i], b[i])
+
+
+@numba.njit(numba.types.void(_I8, _I8, _I8, _i8, _I8), nogil=True, cache=True)
+def _by_smallest(of, begin, sizes, enough, first):  # type: ignore[no-untyped-def]
+    """Join, for each account, the smallest set that it is in to all with which one common account is enough."""
+    for account in range(len(begin) - 1):
+        smallest = of[begin[account]]
+        for at in range(begin[account], begin[account + 1]):
+            if sizes[of[at]] < sizes[smallest]:
+                smallest = of[at]
+        for at in range(begin[account], begin[account + 1]):
+            if of[at] != smallest and sizes[of[at]] + sizes[smallest] <= enough:
+                _join(first, of[at], smallest)
+
+
+@numba.njit(numba.types.void(_I8, _I8, _I8, _I8, _I8, _i8, _f8, _I8), nogil=True, cache=True)
+def _by_larger(begin, account, of, of_begin, sizes, enough, level, first):  # type: ignore[no-untyped-def]
+    """Join each set of three and more to those of at most its size that are near enough; at the end `first` tells of
+    each set the first of its component."""
+    common, met = np.zeros(len(sizes), np.int64), np.empty(len(sizes), np.int64)
+    for a in range(len(sizes)):
+        if sizes[a] < 3 or 2 * sizes[a] <= enough:
+            continue
+        n = 0
+        for at in range(begin[a], begin[a + 1]):
+            for other in range(of_begin[account[at]], of_begin[account[at] + 1]):
+                b = of[other]
+                # Too small a set is not near, whatever it has in common.
+                if sizes[b] > sizes[a] or (sizes[b] == sizes[a] and b >= a) or sizes[b] / sizes[a] < level:
+                    continue
+                if common[b] == 0:
+                    met[n] = b
+                    n += 1
+                common[b] += 1
+        for i in range(n):
+            b = met[i]
+            if common[b] / (sizes[a] + sizes[b] - common[b]) >= level:
+                _join(first, a, b)
+            common[b] = 0
+    for a in range(len(first)):
+        first[a] = _root(first, a)
+
+
+@numba.njit(_I8(_I8, _I8, _I8, _I8), nogil=True, cache=True)
+def _common(a, b, begin, account):  # type: ignore[no-untyped-def]
+    found = np.zeros(len(a), np.int64)
+    for pair in range(len(a)):
+        i, j = begin[a[pair]], begin[b[pair]]
+        while i < begin[a[pair] + 1] and j < begin[b[pair] + 1]:
+            if account[i] == account[j]:
+                found[pair] += 1
+                i += 1
+                j += 1
+            elif account[i] < account[j]:
+                i += 1
+            else:
+                j += 1
+    return found
