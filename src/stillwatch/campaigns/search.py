@@ -299,7 +299,7 @@ def _of_one_hand(part: Candidate, joined: list[npt.NDArray[np.int64]]) -> bool:
     """Whether links join most of a part's accounts to accounts beside it; joined: the clusters that links make."""
     own = part.weighed.members
     beside = [np.isin(own, cluster).sum() for cluster in joined if not np.isin(cluster, own).all()]
-    return 2 * sum(beside) > len(own)
+    return bool(2 * sum(beside) > len(own))
 
 
 def _together(accounts: npt.NDArray[np.int64], of: list[_Part]) -> _Part:
