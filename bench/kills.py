@@ -81,11 +81,8 @@ class Harassed:
             else:
                 names = what.split(" and ")
                 self.service.kill(*(pid for name, pid in self._processes() if name in names))
-                if self.service.ended_within(2.0):  # of a worker that died twice within seconds the parent gives up
-                    self.service.kill()
-                    self.service.start()
+                if self.service.recovers():  # of a worker that died twice within seconds the parent gives up
                     killed["given up, and started by the service manager"] += 1
-                self.service.wait_ready()
             killed[what] += 1
             if number % 20 == 19:
                 said = f"{number + 1} kills, {len(self.told.exchanges):,} exchanges acknowledged, "

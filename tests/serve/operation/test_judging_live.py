@@ -20,7 +20,8 @@ from stillwatch.respond.state import State
 from stillwatch.serve.access.roles import Role
 from stillwatch.tables import ACCOUNTS
 
-POLICY = "dry_run = false\n[caps]\nshare_of_accounts = 0.5\n"
+# A dear campaign, so that measures are hard enough for addresses to get one.
+POLICY = "dry_run = false\n[costs]\nmissed = 100\n[caps]\nshare_of_accounts = 0.5\n"
 
 
 @pytest.fixture(scope="module")
