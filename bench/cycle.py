@@ -38,6 +38,11 @@ CYCLE_SECONDS = 10
 POLICY = "dry_run = false\n[caps]\nshare_of_accounts = 1.0\naccounts_an_hour = 1000000\n"
 
 
+def files_of(world: Path) -> list[Path]:
+    """The traffic of a world, which is one file or a folder of them."""
+    return sorted((world / "exchanges").glob("*.parquet")) or [world / "exchanges.parquet"]
+
+
 def prepared(world: Path, folder: Path, campaigns: list[str]) -> dict[str, pa.Table]:
     """Brings all of a world but these campaigns' exchanges into the store of a service, and gives those."""
     truth = read_truth(world).exchanges
@@ -46,12 +51,10 @@ def prepared(world: Path, folder: Path, campaigns: list[str]) -> dict[str, pa.Ta
     rest = folder / "rest"
     rest.mkdir(parents=True)
     own: dict[str, list[pa.RecordBatch]] = {c: [] for c in campaigns}
-    made = rest / "exchanges.parquet"
-    with (
-        pq.ParquetFile(world / "exchanges.parquet") as traffic,
-        pq.ParquetWriter(made, traffic.schema_arrow) as writer,
-    ):
-        for batch in traffic.iter_batches(65_536):
+    files = files_of(world)
+    schema = pq.read_schema(files[0])
+    with pq.ParquetWriter(rest / "exchanges.parquet", schema) as writer:
+        for batch in (batch for file in files for batch in pq.ParquetFile(file).iter_batches(65_536)):
             writer.write_batch(batch.filter(pc.invert(pc.is_in(batch["exchange_id"], value_set=every))))
             for campaign, ids in held.items():
                 own[campaign].append(batch.filter(pc.is_in(batch["exchange_id"], value_set=ids)))
@@ -115,7 +118,7 @@ def measured(given: argparse.Namespace, place: Path) -> dict[str, Any]:
     finally:
         service.stop()
     return {
-        "exchanges_in_the_store": pq.read_metadata(world / "exchanges.parquet").num_rows,
+        "exchanges_in_the_store": sum(pq.read_metadata(f).num_rows for f in files_of(world)),
         "seconds_to_load": round(loaded, 1), "seconds_of_the_first_judgement": first["seconds"],
         "load_average": os.getloadavg()[0], "campaigns": figures,
         "worst_seconds": max(f["seconds_to_a_decision"] for f in figures), "at_most": MOST_SECONDS,

@@ -8,6 +8,7 @@ both alike. `--server uvicorn` measures the same application on uvicorn (with uv
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -17,11 +18,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +107,17 @@ def wrk(url: str, *, token: str, seconds: float, core: int, connections: int, sc
     return {"rate": float(rate[1])} | {f"p{n}_ms": float(m[1]) * scale[m[2]] for n, m in found.items() if m}
 
 
+def changing(folder: Path, every: float, stop: threading.Event) -> None:
+    """One more decision every so many seconds: the service takes all of them in anew."""
+    state = State.open(folder / "state.db")
+    for number in count():
+        if stop.wait(every):
+            return
+        with state.changing("bench") as change:
+            made = dataclasses.replace(_decision(0, datetime.now(UTC)), decision_id=f"n{number:08}")
+            change.decide([(made, True)])
+
+
 def measured(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Both routes, in turns."""
     token = fill(folder, given.accounts)
@@ -116,20 +130,26 @@ def measured(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(settings, given.server, given.core))
     server.start()
     url = f"http://127.0.0.1:{port}"
+    stop = threading.Event()
     try:
         _until_ready(url)
         asked = partial(wrk, token=token, core=given.load_core, connections=given.connections)
         asked(f"{url}/api/v1/decision", seconds=2, script=script)
+        if given.change_every:
+            changes = threading.Thread(target=changing, args=(folder, given.change_every, stop), daemon=True)
+            changes.start()
         turns: dict[str, list[dict[str, float]]] = {"look_up": [], "hello": []}
         for _ in range(given.turns):
             turns["look_up"].append(asked(f"{url}/api/v1/decision", seconds=given.seconds / given.turns, script=script))
             turns["hello"].append(asked(f"{url}/hello", seconds=given.seconds / given.turns, script=None))
     finally:
+        stop.set()
         server.terminate()
         server.join(20)
     total = {name: sum(t["rate"] for t in some) / len(some) for name, some in turns.items()}
     return {
-        "server": given.server, "accounts": given.accounts, "seconds": given.seconds, "connections": given.connections,
+        "server": given.server, "change_every": given.change_every,
+        "accounts": given.accounts, "seconds": given.seconds, "connections": given.connections,
         "load_average": os.getloadavg()[0], "look_ups_a_second": round(total["look_up"]),
         "hello_a_second": round(total["hello"]), "ratio": round(total["look_up"] / total["hello"], 3),
         "p50_ms": round(max(t["p50_ms"] for t in turns["look_up"]), 3),
@@ -155,6 +175,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=4, help="into which they are divided")
     parser.add_argument("--accounts", type=int, default=100_000, help="with a decision; as many without are asked for")
     parser.add_argument("--connections", type=int, default=8, help="that wrk holds open, each with a request under way")
+    parser.add_argument("--change-every", type=float, default=0, help="seconds from one changed decision to the next")
     parser.add_argument("--core", type=int, default=0, help="of the server")
     parser.add_argument("--load-core", type=int, default=1, help="of wrk")
     parser.add_argument("--server", choices=("granian", "uvicorn"), default="granian")

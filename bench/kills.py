@@ -58,6 +58,7 @@ class Harassed:
         self.service, self.rows, self.told = service, rows, Told()
         self.draw = random.Random(seed)
         self._numbers = count()
+        self._begun = 0  # cycles that had begun when one was killed last
         self._stop = threading.Event()
         jobs = [self._sends, self._sends, self._appeals, self._looks_up]
         self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
@@ -68,19 +69,20 @@ class Harassed:
             thread.start()
         killed: Counter[str] = Counter()
         for number in range(kills):
+            if self.draw.random() < 0.5:  # else a start that is slow would be all that is ever killed
+                self._until_judging()
             time.sleep(self.draw.uniform(0.0, most_seconds))
             what = self.draw.choice(("worker", "cycle", "worker and cycle", "all"))
+            if what != "worker":
+                self._begun = len(self.service.told("cycle started"))
             if what == "all":
                 self.service.kill()
                 self.service.start()
             else:
                 names = what.split(" and ")
                 self.service.kill(*(pid for name, pid in self._processes() if name in names))
-                if self.service.ended_within(2.0):  # of a worker that died twice within seconds the parent gives up
-                    self.service.kill()
-                    self.service.start()
+                if self.service.recovers():  # of a worker that died twice within seconds the parent gives up
                     killed["given up, and started by the service manager"] += 1
-                self.service.wait_ready()
             killed[what] += 1
             if number % 20 == 19:
                 said = f"{number + 1} kills, {len(self.told.exchanges):,} exchanges acknowledged, "
@@ -89,6 +91,12 @@ class Harassed:
         for thread in self._threads:
             thread.join()
         return killed
+
+    def _until_judging(self) -> None:
+        """Wait until the cycle that runs now has begun its work."""
+        end = time.monotonic() + 120
+        while len(self.service.told("cycle started")) <= self._begun and time.monotonic() < end:
+            time.sleep(0.2)
 
     def _processes(self) -> list[tuple[str, int]]:
         assert self.service.process is not None

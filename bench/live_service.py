@@ -26,6 +26,10 @@ from stillwatch.serve.access.roles import Role
 BATCH = 500
 
 
+class Ended(Exception):
+    """The service's parent process has ended."""
+
+
 class LiveService:
     """A service in a folder, with a key that may everything. settings: as STILLWATCH_SERVE_* has them."""
 
@@ -60,25 +64,27 @@ class LiveService:
             )  # fmt: skip
         self.wait_ready()
 
+    def recovers(self) -> bool:
+        """Wait until it answers, and start it where it has ended, as a service manager does; whether it had."""
+        try:
+            self.wait_ready()
+        except Ended:
+            self.kill()
+            self.start()
+            return True
+        return False
+
     def wait_ready(self) -> None:
-        """Until it answers."""
+        """Until it answers; raises Ended where its parent process has ended."""
         end = time.monotonic() + 300  # on a machine that does much else
         while time.monotonic() < end:
             if self.process is None or self.process.poll() is not None:
-                sys.exit(f"the service ended: {self.log.read_text()[-2_000:]}")
+                raise Ended(f"the service ended: {self.log.read_text()[-2_000:]}")
             with suppress(httpx.HTTPError):
                 if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
                     return
             time.sleep(0.1)
         sys.exit("the service did not come up in 300 s")
-
-    def ended_within(self, seconds: float) -> bool:
-        """Whether its parent process ends in so many seconds."""
-        assert self.process is not None
-        try:
-            return self.process.wait(seconds) is not None
-        except subprocess.TimeoutExpired:
-            return False
 
     def kill(self, *processes: int) -> None:
         """SIGKILL to these processes of it, or to all at once."""

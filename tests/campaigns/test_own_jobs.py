@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stillwatch.campaigns.roles import TAKEN, take_traffic
+from stillwatch.campaigns.judgement import JudgedFactor, Judgement
+from stillwatch.campaigns.roles import TAKEN, own_jobs, take_traffic, with_exchanges
+from stillwatch.campaigns.search import Candidate
 from stillwatch.engine import DuckDB
 
 # Ten members run job 0 among themselves, and job 1 with as many strangers.
@@ -30,3 +32,34 @@ def test_a_job_is_the_campaigns_own_where_four_in_five_of_its_runners_are_member
         take_traffic(engine, [campaign], [{0: 0, 1: 1}])
         taken = engine.query("SELECT workload_no, count(*) AS n FROM campaign_traffic GROUP BY workload_no")
         assert {r["workload_no"]: r["n"] for r in taken.to_pylist()} == dict.fromkeys(jobs, 10)
+
+
+def candidate(accounts, jobs):
+    """A sure campaign of these accounts and jobs."""
+    members = np.array(accounts)
+    sure = Judgement(tuple(JudgedFactor(claim, 0.99, ()) for claim in ("one_hand", "extraction", "unsanctioned")))
+    return Candidate(SimpleNamespace(members=members), sure, lambda: np.full(len(members), 0.99), tuple(jobs))
+
+
+def test_a_campaign_that_no_exchange_can_be_counted_to_is_left_to_a_person():
+    """Job 1 is run by strangers as well; jobs 0 and 2 by members alone, of which 2 also by those of the emptied one."""
+    sent = [(0, a) for a in range(4)] + [(1, a) for a in range(4, 16)] + [(2, a) for a in (0, 1, 4, 5, 6)]
+    rows = pa.Table.from_pylist([{"job": job, "account_no": a} for job, a in sent])
+    several = [candidate(range(4), (0,)), candidate(range(4, 8), (1,)), candidate(range(2), (2,))]
+    assert [c.verdict for c in several] == ["campaign"] * 3
+    first, second, third = with_exchanges(several, rows)
+    assert first is several[0]
+    assert second.verdict == "undetermined"
+    # Job 2 was the third one's own only as long as those of the second one were members of a campaign.
+    assert third.verdict == "undetermined"
+
+
+def test_a_small_campaign_of_which_members_were_missed_is_counted_by_what_mostly_its_members_run():
+    """Two members and two others run job 0, one member and two others job 1; job 2 of another campaign is unmoved."""
+    sent = [(0, a) for a in (0, 1, 8, 9)] + [(1, a) for a in (0, 8, 9)] + [(2, a) for a in (5, 6, 7, 8)]
+    rows = pa.Table.from_pylist([{"job": job, "account_no": a} for job, a in sent])
+    several = [candidate((0, 1), (0, 1)), candidate((5, 6, 7), (2,))]
+    assert own_jobs(several, rows).tolist() == [0, 2]
+    with_one_of_its_own = candidate((0, 1), (0, 3))
+    more = pa.concat_tables([rows, pa.table({"job": [3, 3], "account_no": [0, 1]})])
+    assert own_jobs([with_one_of_its_own], more).tolist() == [3]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from stillwatch.campaigns.search import _common_jobs, _confirmed, _Part, _Search
 from stillwatch.evidence.weigh import Weighed
@@ -86,6 +87,10 @@ class Judged:
     judgement: SimpleNamespace
 
     @property
+    def weighed(self):
+        return SimpleNamespace(members=np.array(self.accounts))
+
+    @property
     def verdict(self):
         return "campaign" if self.judgement.product >= 0.5 else "undetermined"
 
@@ -107,7 +112,8 @@ def test_a_pool_is_judged_as_one_where_a_part_speaks_clearly_against_a_campaign(
     assert [c.accounts for c in divided_into({(6, 7): 0.05})] == [[0, 1], [2, 3], [4, 5, 6, 7]]
 
 
-def test_a_part_of_which_little_is_seen_is_held_for_what_the_pool_is():
+def test_a_part_of_which_little_is_seen_is_held_for_what_the_pool_is(monkeypatch):
+    monkeypatch.setattr("stillwatch.campaigns.search.hands", lambda _: [np.array([4, 5, 6, 7])])
     judged = divided_into({(6, 7): 0.3, (4, 5, 6, 7): 0.8})
     assert [(c.accounts, c.judgement.product) for c in judged] == [
         ([0, 1], 0.9),
@@ -116,3 +122,14 @@ def test_a_part_of_which_little_is_seen_is_held_for_what_the_pool_is():
         ([6, 7], 0.8),
     ]
     assert [c.accounts for c in divided_into({(6, 7): 0.3, (4, 5, 6, 7): 0.4})][2:] == [[4, 5, 6, 7]]
+
+
+@pytest.mark.parametrize(
+    ("joined", "held"),
+    [([[4, 5], [6, 7]], 0.3), ([[4, 5]], 0.3), ([[4, 6], [5, 7]], 0.8), ([[4, 5, 7]], 0.3)],
+)
+def test_a_part_that_no_links_join_to_the_rest_stands_for_itself(monkeypatch, joined, held):
+    """Whoever came into a pool by a job in common alone is not held for what its hand does. One of two is not most."""
+    monkeypatch.setattr("stillwatch.campaigns.search.hands", lambda _: [np.array(cluster) for cluster in joined])
+    *_, last = divided_into({(6, 7): 0.3, (4, 5, 6, 7): 0.8})
+    assert (last.accounts, last.judgement.product) == ([6, 7], held)

@@ -74,3 +74,10 @@ def test_a_small_pool_held_together_by_one_job_stays_whole():
     """Two tasks, each in wordings of its own, and one account that does both: so do eight accounts of one campaign."""
     rows = [(a, 0, 50) for a in range(5)] + [(a, 1, 50) for a in range(4, 8)]
     assert len(divided(rows)) == 1
+
+
+def test_the_accounts_of_a_small_campaign_with_main_jobs_of_their_own_are_not_the_large_ones():
+    """Seven accounts, each mainly on a job that at most one other runs; a seventh of what each does is in common."""
+    rows = [r for r in of_one_pool(7, bridge=False) if r[0] >= 50]
+    rows += [(a, 400 + a // 2, 100) for a in range(7)] + [(a, 500, 4) for a in range(7)]
+    assert [a.tolist() for a, _ in divided(rows)] == [list(range(50, 120)), list(range(7))]

@@ -3,11 +3,13 @@
 import json
 import re
 import sys
+from datetime import timedelta
 
 import pytest
 from tests.scan.scan_worlds import HAND, accounts, rows, write
 
 from stillwatch import cli
+from stillwatch.respond.addresses import addresses_of
 from stillwatch.scan import Request, scan
 from stillwatch.settings import Settings
 
@@ -34,6 +36,22 @@ def call(monkeypatch, capsys, tmp_path):
         return said.out if status == 0 else said.err
 
     return run
+
+
+def test_everybody_who_was_seen_on_a_suspects_address_lately_is_told(result):
+    day = timedelta(days=1)
+    last = max(row["time"] for row in rows())
+
+    def seen(accounts, at, days):
+        return addresses_of(result[2], accounts, at, days, Settings(threads=1))
+
+    on = seen(HAND, last, 30)
+    assert set().union(*on.values()) == set(HAND)
+    assert set(on) == {row["ip"] for row in rows() if row["account_id"] in HAND}
+    assert seen([HAND[0]], last, 30).items() <= on.items()  # with all the others of the hand who used it
+    assert any(len(of) > 1 for of in seen([HAND[0]], last, 30).values())
+    assert seen(HAND, last + 31 * day, 30) == {}
+    assert seen(["nobody"], last, 30) == {}
 
 
 def test_from_findings_to_a_verified_audit(call, result, tmp_path):

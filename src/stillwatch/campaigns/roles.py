@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.resources import files
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.campaigns.dedicated import dedicated
 from stillwatch.campaigns.search import LIKELY, Candidate
 from stillwatch.campaigns.theft import AGED_US, HEAD_START_US, Sightings, theft_bits
 from stillwatch.engine import Engine
+from stillwatch.pools import FOR_A_PERSON
 
 # A job is a campaign's own where so many in a hundred of the accounts that run it are members of some campaign.
 OWN_PERCENT = 80
+# Where a campaign has no such job, it is counted by those of which half are.
+MOST_PERCENT = 50
 # What is asked of campaigns' exchanges, of the columns of `traffic`.
 TAKEN = "exchange_no account_no key_id time_us day hour_of_week model prompt_hash output_tokens"
 
@@ -50,6 +56,51 @@ class Member:
         return self.theft_bits > 0
 
 
+def own_jobs(campaigns: list[Candidate], sent: pa.Table) -> npt.NDArray[np.int64]:
+    """The jobs whose exchanges are counted to campaigns: those that are their own, and for a campaign that has none,
+    those of its jobs that mostly members run: of a small one some members are always missed.
+
+    sent: job, account_no: who runs which job.
+    """
+    job, account = sent["job"].to_numpy(), sent["account_no"].to_numpy()
+    runners = np.bincount(job)
+    theirs = [c.weighed.members[c.probabilities >= LIKELY] for c in campaigns]
+    anyone = np.isin(account, np.concatenate([np.zeros(0, np.int64), *theirs]))
+    of_hundred = 100 * np.bincount(job, weights=anyone, minlength=len(runners)) / np.maximum(runners, 1)
+    own = of_hundred >= OWN_PERCENT
+    mostly: list[int] = []
+    for campaign in campaigns:
+        run = np.unique(job[_theirs(campaign, job, account)])
+        if not own[run].any():
+            mostly += run[of_hundred[run] >= MOST_PERCENT].tolist()
+    return np.union1d(np.flatnonzero(own), np.array(mostly, np.int64))
+
+
+def with_exchanges(candidates: list[Candidate], sent: pa.Table) -> list[Candidate]:
+    """The candidates, of which a campaign that no exchange could be counted to is left to a person: it has nothing to
+    show. Without its members another may have nothing either, so this is asked until nothing changes.
+
+    sent: job, account_no: who runs which job.
+    """
+    job, account = sent["job"].to_numpy(), sent["account_no"].to_numpy()
+    while True:
+        campaigns = [n for n, c in enumerate(candidates) if c.verdict == "campaign"]
+        own = np.isin(job, own_jobs([candidates[n] for n in campaigns], sent))
+        left = {n for n in campaigns if not (own & _theirs(candidates[n], job, account)).any()}
+        if not left:
+            return candidates
+        candidates = [
+            replace(c, belonging=partial(np.minimum, c.membership, FOR_A_PERSON)) if n in left else c
+            for n, c in enumerate(candidates)
+        ]
+
+
+def _theirs(campaign: Candidate, job: npt.NDArray[np.int64], account: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which of these rows are jobs of the campaign that its members run."""
+    members = campaign.weighed.members[campaign.probabilities >= LIKELY]
+    return np.isin(job, campaign.jobs) & np.isin(account, members)
+
+
 def take_traffic(engine: Engine, campaigns: list[Candidate], workload_of: list[dict[int, int]]) -> None:
     """Leave `campaign_members` (campaign_no, account_no, probability) and `campaign_traffic` (campaign_no, workload_no
     and the columns of `TAKEN`) in the engine: the exchanges of the members that carry the campaign's jobs, each once.
@@ -74,11 +125,8 @@ def take_traffic(engine: Engine, campaigns: list[Candidate], workload_of: list[d
             jobs["workload_no"].append(workload_of[number][job])
     engine.register("campaign_members", pa.table(rows, schema=pa.schema([(n, pa.int64()) for n in rows])))
     engine.register("campaign_jobs", pa.table(jobs, schema=pa.schema([(n, pa.int64()) for n in jobs])))
-    engine.create(
-        "own_jobs",
-        "SELECT a.job FROM account_jobs AS a LEFT JOIN (SELECT DISTINCT account_no FROM campaign_members) AS m "
-        f"ON m.account_no = a.account_no GROUP BY a.job HAVING count(m.account_no) * 100 >= {OWN_PERCENT} * count(*)",
-    )
+    own = own_jobs(campaigns, engine.query("SELECT job, account_no FROM account_jobs"))
+    engine.register("own_jobs", pa.table({"job": pa.array(own, pa.int64())}))
     engine.create(
         "told_traffic",
         f"SELECT x.campaign_no, x.workload_no, {_taken()} FROM ("

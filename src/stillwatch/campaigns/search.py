@@ -235,8 +235,8 @@ class _Search:
         """Each pool divided into the campaigns that it serves.
 
         Where a part by itself is no campaign, the pool is judged as a whole. If that is one, and nothing speaks clearly
-        against a part, each part is held for what the whole is: what little is seen of a part does not outweigh what
-        its hand does elsewhere.
+        against a part, each part is held for what the whole is that links join to the rest: what little is seen of it
+        does not outweigh what its hand does elsewhere.
         """
         divided = [self.divided(pool) for pool in pools]
         in_turn = iter(self.candidates([part for parts_of in divided for part in parts_of]))
@@ -247,7 +247,11 @@ class _Search:
         for parts_of in (s for s, well in zip(several, falls, strict=True) if not well):
             whole = next(wholes)
             if whole.verdict == "campaign" and all(c.judgement.product >= DOUBTED for c in parts_of):
-                found += [replace(part, judgement=whole.judgement) for part in parts_of]
+                joined = hands(whole.weighed)
+                found += [
+                    replace(part, judgement=whole.judgement) if _of_one_hand(part, joined) else part
+                    for part in parts_of
+                ]
             else:
                 found.append(whole)
         return found
@@ -289,6 +293,13 @@ class _Search:
                 Candidate(weighed, judge(weighed, part.ceiling), partial(np.copy, r), tuple(part.jobs.tolist()))
             )
         return made
+
+
+def _of_one_hand(part: Candidate, joined: list[npt.NDArray[np.int64]]) -> bool:
+    """Whether links join most of a part's accounts to accounts beside it; joined: the clusters that links make."""
+    own = part.weighed.members
+    beside = [np.isin(own, cluster).sum() for cluster in joined if not np.isin(cluster, own).all()]
+    return bool(2 * sum(beside) > len(own))
 
 
 def _together(accounts: npt.NDArray[np.int64], of: list[_Part]) -> _Part:

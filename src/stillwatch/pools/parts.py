@@ -67,6 +67,7 @@ def parts(account: Integers, job: Integers, exchanges: Integers, main: npt.NDArr
     accounts, row = np.unique(account, return_inverse=True)
     jobs, column = np.unique(job, return_inverse=True)
     found = tied(row, column, main & ~np.isin(column, _bridges(row, column, main)))
+    found += _left_over(row, column, found, len(accounts))
     if len(found) < 2:
         return [(accounts, jobs)]
     of_account, of_job = np.full(len(accounts), -1), np.full(len(jobs), -1)
@@ -87,12 +88,28 @@ def _bridges(account: Integers, job: Integers, main: npt.NDArray[np.bool_]) -> l
     for one in several.tolist():
         [whole] = [accounts for accounts, own in around if one in own] or [np.zeros(0, np.int64)]
         apart = [accounts for accounts, _ in tied(account, job, main & (job != one)) if np.isin(accounts, whole).all()]
-        sizes = [len(accounts) for accounts in apart[1:]]
-        # The sets of so many accounts are fewer than (e size / whole) to the power of -size.
-        chances = [(np.e * (n / len(whole)) ** (DRAWS - 1)) ** n * len(several) for n in sizes]
-        if any(chance <= BRIDGED for chance in chances):
+        if any(_chance(len(accounts), len(whole)) * len(several) <= BRIDGED for accounts in apart[1:]):
             bridges.append(one)
     return bridges
+
+
+def _chance(size: int, whole: int) -> float:
+    """At most how likely any set of so many accounts has no job in common with the rest, if each draws its jobs from
+    all: the sets are fewer than (e whole / size) ** size."""
+    return float((np.e * (size / whole) ** (DRAWS - 1)) ** size)
+
+
+def _left_over(account: Integers, job: Integers, found: list[Part], whole: int) -> list[Part]:
+    """Of the accounts that main jobs tie to no part, those that are tied to each other by any job which nobody else of
+    the pool runs (`OWN`): the accounts of a small campaign may each have main jobs of their own."""
+    if not found:
+        return []
+    without = ~np.isin(account, np.concatenate([accounts for accounts, _ in found]))
+    pairs = np.unique(np.stack([job, account]), axis=1)[0]
+    alone = np.unique(np.stack([job[without], account[without]]), axis=1)[0]
+    size = int(job.max()) + 1
+    theirs = np.bincount(alone, minlength=size) >= OWN * np.bincount(pairs, minlength=size)
+    return [part for part in tied(account, job, without & theirs[job]) if _chance(len(part[0]), whole) <= BRIDGED]
 
 
 def _settled(part: Integers, item: Integers, others: Integers, sent: np.ndarray, parts_found: int) -> Integers:

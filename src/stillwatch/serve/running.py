@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +31,15 @@ from stillwatch.serve.settings import ServeSettings
 from stillwatch.serve.state import open_state
 from stillwatch.settings import Settings
 
+# How long a look-up waits at most for another thread of Python's, such as the one that takes in changed decisions. By
+# default it is 5 ms, all that a look-up may take.
+SWITCH_SECONDS = 0.0005
+
 
 def application(settings: ServeSettings) -> ASGIApp:
     """The worker's application, with its own connections."""
     leave_with_parent(settings.drain_seconds)
+    sys.setswitchinterval(SWITCH_SECONDS)
     set_up(settings.log_level)
     extras: list[Extra] = []
     if "ingest" in settings.parts:

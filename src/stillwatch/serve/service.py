@@ -106,7 +106,13 @@ class Service:
     def load(self) -> None:
         """Take in keys and decisions as they are now; raises where state or keys cannot be read."""
         self._ring = self._key_file.ring()
-        newer = Standing.load(self.state) if self.standing.version < 0 else self.standing.newer(self.state)
+        # A hundred thousand decisions are a million objects, which the collector would go through again and again while
+        # look-ups wait, to find that all are in use: not while they are made, and not afterwards.
+        gc.disable()
+        try:
+            newer = Standing.load(self.state) if self.standing.version < 0 else self.standing.newer(self.state)
+        finally:
+            gc.enable()
         if newer is not self.standing:
             self.standing, self._answers = newer, {}
             counts = dict.fromkeys(Measure, 0)
@@ -115,8 +121,6 @@ class Service:
             for measure, count in counts.items():
                 self.metrics.standing.labels(measure.text).set(count)
             self.metrics.version.set(newer.version)
-            # A hundred thousand decisions are a million objects, which the collector would go through again and again
-            # while look-ups wait, to find that all are in use.
             gc.freeze()
         self._heard = time.monotonic()
 

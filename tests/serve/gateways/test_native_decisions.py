@@ -1,9 +1,15 @@
 """The native look-up and list: what each caller is told."""
 
+from urllib.parse import urlencode
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.serve.gateways.live import REASON, decided, until
 
 from stillwatch.serve.access.roles import Role
+from stillwatch.serve.gateways.look_up import PARAMETERS, _asked
+from stillwatch.serve.service import LONGEST_ID, canonical
 
 
 @pytest.fixture
@@ -124,3 +130,24 @@ def test_a_caller_needs_the_role_of_the_route(live):
         assert feeder.get("/api/v1/decision", params={"account": "stopped"}).status_code == 403
         assert feeder.get("/api/v1/decisions").status_code == 403
         assert feeder.post("/api/v1/decisions/look-up", json={"asked": [{"account": "a"}]}).status_code == 403
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60) | st.text("acountkeydrs=&%+0f", max_size=60).map(str.encode))
+def test_whatever_query_comes_it_names_one_account_or_is_refused(query):
+    asked = _asked(query)
+    assert asked is None or (asked.keys() <= set(PARAMETERS) and 0 < len(asked["account"]) <= LONGEST_ID)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(PARAMETERS), st.text(max_size=30)), st.text(min_size=1, max_size=30))
+def test_what_is_asked_is_read_as_it_was_written(asked, account):
+    asked["account"] = account
+    assert _asked(urlencode(asked).encode()) == asked
+
+
+@settings(deadline=None)
+@given(st.ip_addresses() | st.text(max_size=80))
+def test_an_address_has_one_writing(address):
+    found = canonical(str(address))
+    assert found is None or (canonical(found) == found and canonical(f" {found} ") == found)
