@@ -5,13 +5,14 @@ from __future__ import annotations
 import string
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.campaigns import RIVALS
 from stillwatch.evidence import Conduct, Link, Trait, kinds
-from stillwatch.evidence.kind import VIEW_CAP, linkage, view_bits
+from stillwatch.evidence.kind import VIEW_CAP, linkage, linkages, view_bits
 
 VIEWS = {"identity", "registration", "infrastructure", "handover", "timing", "partition", "content", "adaptation"}
 KNOWN_RIVALS = {rival.name for rivals in RIVALS.values() for rival in rivals}
@@ -59,7 +60,9 @@ def test_absence_of_a_trace_costs_one_bit_at_most(a, b, c, d):
 
 @given(st.integers(1, 60), st.integers(0, 100), st.integers(300, 600))
 def test_bits_grow_with_members_joined_and_fall_with_outsiders_hit(chances, hit, outsiders):
-    bits = [linkage(k, chances, hit, outsiders) for k in range(chances + 1)]
+    joined = np.arange(chances + 1)
+    bits = linkages(joined, *(np.full(chances + 1, n) for n in (chances, hit, outsiders))).tolist()
+    assert bits[-1] == linkage(chances, chances, hit, outsiders)
     above = [b for k, b in enumerate(bits) if k / chances > (hit + 0.5) / (outsiders + 1)]
     assert all(y >= x - 1e-9 for x, y in pairwise(above))
     assert linkage(chances, chances, hit, outsiders) >= linkage(chances, chances, outsiders, outsiders) - 1e-9
