@@ -80,7 +80,7 @@ class DuckDB:
 
     def drop(self, name: str) -> None:
         """Forget a table, or a query that was given a name."""
-        named = self.scalar(f"SELECT count(*) FROM duckdb_views() WHERE view_name = '{name}'")
+        named = self._con.execute("SELECT view_name FROM duckdb_views() WHERE view_name = ?", [name]).fetchone()
         self._run(f"DROP {'VIEW' if named else 'TABLE'} IF EXISTS {name}")
 
     def query(self, sql: str) -> pa.Table:
