@@ -133,3 +133,27 @@ def test_a_part_that_no_links_join_to_the_rest_stands_for_itself(monkeypatch, jo
     monkeypatch.setattr("stillwatch.campaigns.search.hands", lambda _: [np.array(cluster) for cluster in joined])
     *_, last = divided_into({(6, 7): 0.3, (4, 5, 6, 7): 0.8})
     assert (last.accounts, last.judgement.product) == ([6, 7], held)
+
+
+def test_who_runs_a_single_job_does_not_hide_what_links_the_others(monkeypatch):
+    """Accounts 0 to 4 run both jobs of a likely group, 5 to 9 one of them; the second group is unlikely as it is."""
+    rows = [(j, a) for a in range(5) for j in (0, 1)] + [(0, a) for a in range(5, 10)]
+    sent = pa.table({"job": [j for j, _ in rows], "account_no": [a for _, a in rows], "exchanges": [9] * len(rows)})
+    asked = []
+
+    def weigh(accounts, jobs):
+        asked.append((accounts["account_no"].to_pylist(), jobs["job"].to_pylist()))
+        return {0: "core"}
+
+    monkeypatch.setattr("stillwatch.campaigns.search.judge", lambda _: factor(0.9))
+    search = SimpleNamespace(sends=SimpleNamespace(sent=Senders(sent)), weigh=weigh)
+    groups = [
+        SimpleNamespace(judgement=factor(p), jobs=jobs) for p, jobs in ((0.6, (0, 1)), (0.3, (0, 1)), (0.7, (0,)))
+    ]
+    assert _Search.one_hand(search, groups) == [0.9, 0.3, 0.7]
+    assert asked == [([0, 1, 2, 3, 4], [0, 1])]
+
+
+def factor(probability):
+    """A judgement of which only the first factor is asked."""
+    return SimpleNamespace(factors=[SimpleNamespace(probability=probability)])

@@ -11,6 +11,7 @@ from stillwatch.evidence import kinds
 from stillwatch.evidence.links import Holders, Reach, held_by
 from stillwatch.evidence.weigh import JOINING_LIFT, Held, Observation, Weighed
 from stillwatch.pools import FOR_A_PERSON, Business, hands, membership, merged
+from stillwatch.pools.membership import _how_many
 
 OUTSIDERS = 200
 EXIT = next(k for k in kinds() if k.name == "shared_exit")
@@ -142,3 +143,32 @@ def test_other_jobs_tell_less_against_an_account_that_is_already_known():
     known = replace(stranger, known=np.arange(9) == 6)
     r = np.array([0.9] * 6 + [0.1] * 3)
     assert stranger.content()(r)[6] < known.content()(r)[6] < 0
+
+
+def test_running_more_jobs_than_strangers_do_speaks_for_the_hand_and_fewer_against_nobody():
+    jobs = np.array([5.0, 5, 5, 5, 1, 1, 1, 0])
+    told = _how_many(jobs, np.array([1.0, 1, 1, 0.5, 0, 0, 0, 0.5]))
+    assert told[3] > 1
+    assert (told >= 0).all()
+    assert told[[4, 5, 6, 7]].max() == 0
+
+
+def run_their_own(jobs, everything=None):
+    """Whether the last account runs the others' own jobs, where all others are linked."""
+    return business(jobs, everything).runs_their_own(np.arange(len(jobs)) < len(jobs) - 1)[-1]
+
+
+def test_jobs_that_many_linked_accounts_run_need_not_be_most_of_what_it_does():
+    """Three jobs of the last one, a fifth of what it sends: with nine others each, and with one other each."""
+    three = {0: 10, 1: 10, 2: 10}
+    assert run_their_own([three] * 10, [30] * 9 + [150])
+    assert not run_their_own([three] * 10, [30] * 9 + [1500])
+    assert not run_their_own([three] * 2, [30, 150])
+    assert run_their_own([three] * 2, [30, 30])
+
+
+def test_a_job_that_others_run_in_passing_tells_nothing_of_who_runs_it_too():
+    """Three jobs that are hardly anything of what the others send, against three that are most of it."""
+    passing = {0: 2, 1: 2, 2: 2, 3: 300}
+    assert not run_their_own([passing] * 9 + [{0: 10, 1: 10, 2: 10}])
+    assert run_their_own([{0: 90, 1: 90, 2: 90, 3: 30}] * 9 + [{0: 10, 1: 10, 2: 10}])

@@ -60,6 +60,8 @@ def test_a_job_that_came_after_they_met_goes_to_whose_times_it_keeps():
     rows = [r for r in moved(30) if not (r[0] >= 15 and r[1] in (0, 1))]
     later = rows + [(a, 4, d, 1) for a in range(10, 15) for d in range(31, 60)]
     assert (list(range(15)), [0, 1, 4]) in found(later)
+    all_along = rows + [(a, 4, d, 1) for a in range(15, 20) for d in range(31, 60)]
+    assert (list(range(10, 20)), [2, 3, 4]) in found(all_along)
 
 
 def test_fewer_than_two_campaigns_could_have_are_one():
