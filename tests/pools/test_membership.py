@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -172,3 +173,13 @@ def test_a_job_that_others_run_in_passing_tells_nothing_of_who_runs_it_too():
     passing = {0: 2, 1: 2, 2: 2, 3: 300}
     assert not run_their_own([passing] * 9 + [{0: 10, 1: 10, 2: 10}])
     assert run_their_own([{0: 90, 1: 90, 2: 90, 3: 30}] * 9 + [{0: 10, 1: 10, 2: 10}])
+
+
+def test_how_many_jobs_an_account_runs_is_part_of_what_content_says(monkeypatch):
+    mixed = business([{0: 4, 1: 4}, {0: 4, 1: 3}, {0: 4, 2: 3}, {1: 4, 2: 5}])
+    r = np.array([0.9, 0.6, 0.4, 0.1])
+    said = []
+    for bits in (0.0, 0.25):
+        monkeypatch.setattr(sys.modules[membership.__module__], "_how_many", lambda _, __, bits=bits: np.full(4, bits))
+        said.append(mixed.content()(r))
+    assert said[1] - said[0] == pytest.approx([0.25] * 4)
