@@ -1,22 +1,31 @@
-"""Peers as processes: one at a time, each with a time limit, and what they told kept so that a broken run goes on."""
+"""Peers as processes: one at a time, each with a limit, and what they told kept so that a broken run goes on.
+
+The limit is one of processor time, so that what a peer finishes does not depend on what else the machine does.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from bench.peers.told import Told, read_told
 
 HERE = Path(__file__).parent
 PRODUCT = HERE.parents[1] / "src" / "stillwatch"
+# Of elapsed time so many times the limit: a peer that waits for something, or has a tenth of a core, ends as well.
+ELAPSED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,8 @@ def digest(paths: Sequence[Path]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of one process. outcome: "done", "did not finish" or "failed"; told holds what was finished."""
+    """What came of one process. outcome: "done", "did not finish", "failed" or "not run"; seconds: of processor time;
+    told holds what was finished."""
 
     outcome: str
     seconds: float
@@ -103,9 +113,10 @@ class Ran:
 class Runs:
     """Results by what was run on what, kept as JSON lines in `folder`: nothing is run twice, nothing stale is used."""
 
-    def __init__(self, folder: Path, limit: float) -> None:
+    def __init__(self, folder: Path, limit: float, until: float = float("inf")) -> None:
+        """limit: processor seconds of a process. until: time.monotonic() from which on none is begun."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._limit = folder, limit
+        self._folder, self._limit, self._until = folder, limit, until
         self._lines = folder / "results.jsonl"
         self._known: dict[str, dict[str, object]] = {}
         for line in self._lines.read_text("utf-8").splitlines() if self._lines.exists() else []:
@@ -124,12 +135,15 @@ class Runs:
         key = hashlib.sha256(" ".join([peer.process(), *flags, *contents]).encode()).hexdigest()[:16]
         out = self._folder / f"{key}.json"
         if not self._usable(key):
+            if time.monotonic() > self._until:
+                return Ran("not run", 0.0, Told())
             print(f"{time.strftime('%H:%M:%S')} {peer.process()} on {world.name}", file=sys.stderr, flush=True)
             out.unlink(missing_ok=True)
             command = [*peer.command, *map(str, (world, out, *lessons)), *peer.options, *flags]
+            began = time.monotonic()
             outcome, seconds = self._process(command, key)
             said = {"key": key, "peer": peer.process(), "world": world.name, "outcome": outcome, "seconds": seconds}
-            said["limit"] = self._limit
+            said |= {"limit": self._limit, "elapsed": time.monotonic() - began}
             with self._lines.open("a", encoding="utf-8") as lines:
                 lines.write("\n" + json.dumps(said))  # begun anew, whatever a broken run left half-written
             self._known[key] = said
@@ -143,21 +157,41 @@ class Runs:
         return known.get("outcome") == "done" or stopped
 
     def _process(self, command: list[str], key: str) -> tuple[str, float]:
-        """Run to the end or to the limit, in a session of its own so that its children end with it."""
-        began = time.monotonic()
+        """Run to the end or to the limit, in a session of its own so that its children end with it; processor seconds
+        of all its processes."""
+        until = time.monotonic() + ELAPSED * self._limit
+        before, used = _of_ended(), 0.0
         with (self._folder / f"{key}.log").open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=HERE.parents[1], start_new_session=True
             )  # fmt: skip
             try:
-                status = process.wait(self._limit)
-                outcome = "done" if status == 0 else "failed"
-            except subprocess.TimeoutExpired:
-                outcome = "did not finish"
+                while process.poll() is None and used < self._limit and time.monotonic() < until:
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(0.2)
+                    used = max(used, _used(process.pid))
+                outcome = "did not finish" if process.poll() is None else "failed" if process.returncode else "done"
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
         if outcome == "failed":
             print(f"  failed: {self._folder / f'{key}.log'}", file=sys.stderr)
-        return outcome, time.monotonic() - began
+        return outcome, max(used, _of_ended() - before)
+
+
+def _of_ended() -> float:
+    """Processor seconds of all processes that were started here and waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _used(pid: int) -> float:
+    """Processor seconds of a process, its children, and those of them that have ended."""
+    seconds = 0.0
+    with suppress(psutil.Error):
+        first = psutil.Process(pid)
+        for one in (first, *first.children(recursive=True)):
+            with suppress(psutil.Error):
+                seconds += sum(one.cpu_times()[:4])  # user, system, and both of children that were waited for
+    return seconds
