@@ -21,8 +21,8 @@ from stillwatch.simulate import simulate
 
 # Enough for campaigns to be found, and as many row groups as give both workers several.
 EXCHANGES, A_GROUP = 4_000, 500
-# Some two minutes of processor time, most of it JVMs and Python workers that start: four minutes where 27 programs wanted
-# the same two cores.
+# Some two minutes of processor time, most of it JVMs and Python workers that start: four minutes where 27 programs
+# wanted the same two cores.
 PATIENCE = 900
 # What a JVM that lives for a minute compiles thoroughly it never gets to use: with these, half of the processor time.
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -94,7 +94,6 @@ def scanned(java, small_world, tmp_path_factory) -> Scanned:
         with cluster(logs) as running:
             conf = {
                 "spark.sql.shuffle.partitions": "2",
-                "spark.sql.codegen.wholeStage": "false",  # as in the test of both engines: compiling takes longer
                 "spark.ui.enabled": "false",
                 "spark.log.level": "ERROR",
             }
