@@ -217,6 +217,7 @@ def main() -> None:
     peers = [p for p in PEERS if p.name.lower().startswith(asked) and (options.minilm or "minilm" not in p.options)]
     if options.ablation:
         peers = [OWN, *[without(view) for view in sorted({kind.view for kind in kinds()})]]
+        options.tuning = []
     runs = Runs(options.work, options.minutes * 60, time.monotonic() + options.hours * 3600)
     with tempfile.TemporaryDirectory() as folder:
         made = make(options, Path(folder))
