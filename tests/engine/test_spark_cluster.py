@@ -24,8 +24,6 @@ EXCHANGES, A_GROUP = 4_000, 500
 # Some two minutes of processor time, most of it JVMs and Python workers that start: four minutes where 27 programs
 # wanted the same two cores.
 PATIENCE = 900
-# What a JVM that lives for a minute compiles thoroughly it never gets to use: with these, half of the processor time.
-SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 # Given to spark-submit. In the second scan the first attempt at the first task kills the executor that runs it, once it
 # has given the rows of a piece: functions of a driver's own file go to the workers as they are.
@@ -87,7 +85,6 @@ def scanned(java, small_world, tmp_path_factory) -> Scanned:
     scan(Request((str(small_world),), out / "embedded"), Settings(threads=2))
     (out / "driver.py").write_text(DRIVER)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JDK_JAVA_OPTIONS", SHORT_LIVED)
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         # More than tables of accounts take, and less than exchanges do: so tables have homes on both sides.
         patch.setenv("STILLWATCH_SPARK_COLLECT", "100KB")
