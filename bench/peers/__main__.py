@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.peers.figures import Choice, Labelled, best_window, chosen, figures, finished, labelled, window_rates
-from bench.peers.running import OWN, PEERS, Peer, Ran, Runs, without
+from bench.peers.running import OWN, PEERS, PRODUCT, Peer, Ran, Runs, digest, without
 from bench.peers.told import Told
 from bench.peers.windows import SHARES
 from stillwatch.evaluate.calibration import ACCUSED
 from stillwatch.evidence import kinds
 from stillwatch.simulate import WORLDS, simulate
 
+SIMULATOR = PRODUCT / "simulate"
 FRESH = ("february-2026:911", "summer-2026:911", "mixture:911", "look-alikes:911")
 # The sentence encoder takes minutes where there are thousands of accounts, to say only how many of them are accused.
 WITHOUT_MINILM = ("look-alikes",)
@@ -49,18 +50,20 @@ class Result:
     runs: list[Ran]
 
 
-def make(options: argparse.Namespace, folder: Path) -> dict[str, Made]:
-    """Simulate every world anew: it takes seconds, and a kept one could be older than the simulator."""
+def make(options: argparse.Namespace) -> dict[str, Made]:
+    """Simulate every world, but for those that an earlier run left and the simulator as it is now made."""
+    folder = options.work / "worlds" / digest([SIMULATOR])
+    folder.mkdir(parents=True, exist_ok=True)
 
     def world(kind: str, seed: int) -> Path:
-        path = folder / f"{kind}-{seed}"
-        simulate(
-            path,
-            world=kind,
-            exchanges=options.exchanges,
-            seed=seed,
-            attackers=options.attackers if "attackers" in WORLDS[kind].options else None,
-        )
+        attackers = options.attackers if "attackers" in WORLDS[kind].options else None
+        share = "" if attackers is None else f"-{attackers:g}"
+        path = folder / f"{kind}{share}-{options.exchanges}-{seed}"
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+                made = Path(unfinished) / "world"
+                simulate(made, world=kind, exchanges=options.exchanges, seed=seed, attackers=attackers)
+                made.rename(path)
         return path
 
     fresh: dict[str, list[int]] = {}
@@ -219,14 +222,13 @@ def main() -> None:
         peers = [OWN, *[without(view) for view in sorted({kind.view for kind in kinds()})]]
         options.tuning = []
     runs = Runs(options.work, options.minutes * 60, time.monotonic() + options.hours * 3600)
-    with tempfile.TemporaryDirectory() as folder:
-        made = make(options, Path(folder))
-        most = most_runs(peers, made)
-        hours = most * options.minutes / 60
-        print(f"{most} runs of {options.minutes:g} minutes at most: {hours:.1f} hours of a core", file=sys.stderr)
-        everything = [run(runs, peer, made) for peer in peers]
-        accounts_tables(everything, made, options.minutes)
-        windows_table(everything, made)
+    made = make(options)
+    most = most_runs(peers, made)
+    hours = most * options.minutes / 60
+    print(f"{most} runs of {options.minutes:g} minutes at most: {hours:.1f} hours of a core", file=sys.stderr)
+    everything = [run(runs, peer, made) for peer in peers]
+    accounts_tables(everything, made, options.minutes)
+    windows_table(everything, made)
 
 
 if __name__ == "__main__":
