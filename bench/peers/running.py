@@ -120,6 +120,7 @@ class Runs:
         self._folder, self._limit, self._until = folder, limit, until
         self._lines = folder / "results.jsonl"
         self._known: dict[str, dict[str, object]] = {}
+        self._worlds: dict[Path, str] = {}  # digests: a world is read as often as there are peers otherwise
         for line in self._lines.read_text("utf-8").splitlines() if self._lines.exists() else []:
             try:
                 said = json.loads(line)
@@ -132,7 +133,7 @@ class Runs:
         flags = ["--windows"] if windows and peer.windows else []
         lessons = list(learn) if peer.learns else []
         made_of = [*peer.sources, *([PRODUCT] if peer.sources[0].name == "own.py" else [])]
-        contents = [digest(made_of), *(digest([w]) for w in (world, *lessons))]
+        contents = [digest(made_of), *map(self._digest, (world, *lessons))]
         key = hashlib.sha256(" ".join([peer.process(), *flags, *contents]).encode()).hexdigest()[:16]
         out = self._folder / f"{key}.json"
         if not self._usable(key):
@@ -150,6 +151,11 @@ class Runs:
             self._known[key] = said
         said = self._known[key]
         return Ran(str(said["outcome"]), float(str(said["seconds"])), read_told(out))
+
+    def _digest(self, world: Path) -> str:
+        if world not in self._worlds:
+            self._worlds[world] = digest([world])
+        return self._worlds[world]
 
     def _usable(self, key: str) -> bool:
         """Whether the outcome is known; a failure is tried again, and a stop where there is more time now."""

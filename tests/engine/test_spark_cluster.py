@@ -23,7 +23,7 @@ from stillwatch.simulate import simulate
 EXCHANGES, A_GROUP = 4_000, 500
 # Some two minutes of processor time, most of it JVMs and Python workers that start: four minutes where 27 programs
 # wanted the same two cores.
-PATIENCE = 900
+PATIENCE = 1_500
 
 # Given to spark-submit. In the second scan the first attempt at the first task kills the executor that runs it, once it
 # has given the rows of a piece: functions of a driver's own file go to the workers as they are.
@@ -91,6 +91,7 @@ def scanned(java, small_world, tmp_path_factory) -> Scanned:
         with cluster(logs) as running:
             conf = {
                 "spark.sql.shuffle.partitions": "2",
+                "spark.network.timeout": "600s",  # an executor that waits for a core is not lost
                 "spark.ui.enabled": "false",
                 "spark.log.level": "ERROR",
             }
