@@ -27,7 +27,7 @@ BATCH = 500
 
 
 class Ended(Exception):
-    """The service's parent process has ended."""
+    """The service's parent process has ended, or never answers."""
 
 
 class LiveService:
@@ -74,17 +74,21 @@ class LiveService:
             return True
         return False
 
+    def ended(self) -> bool:
+        """Whether its parent process has ended."""
+        return self.process is None or self.process.poll() is not None
+
     def wait_ready(self) -> None:
         """Until it answers; raises Ended where its parent process has ended."""
         end = time.monotonic() + 300  # on a machine that does much else
         while time.monotonic() < end:
-            if self.process is None or self.process.poll() is not None:
+            if self.ended():
                 raise Ended(f"the service ended: {self.log.read_text()[-2_000:]}")
             with suppress(httpx.HTTPError):
                 if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
                     return
             time.sleep(0.1)
-        sys.exit("the service did not come up in 300 s")
+        raise Ended(f"the service did not come up in 300 s: {self.log.read_text()[-2_000:]}")
 
     def kill(self, *processes: int) -> None:
         """SIGKILL to these processes of it, or to all at once."""
