@@ -122,7 +122,9 @@ def test_what_changed_makes_of_a_snapshot_what_a_new_load_gives(state, monkeypat
             state, found(*suspects("C-1", "b", "c"), *suspects("C-1", "v", victim=True, keys=("k", "l"))), at
         ),
         lambda: run_cycle(state, found(*suspects("C-1", "c"), digest="3", cleared=frozenset({"b"})), at),
-        lambda: adopt(state, dry_run=True) and run_cycle(state, found(*suspects("C-1", "c", "d", p=0.7), digest="4"), at),
+        lambda: (
+            adopt(state, dry_run=True) and run_cycle(state, found(*suspects("C-1", "c", "d", p=0.7), digest="4"), at)
+        ),
         lambda: run_cycle(state, found(*suspects("C-2", "e"), digest="5"), at),
     ]
     for hours, step in zip((0, 1, 2, 3, 24 * 9), steps, strict=True):  # by the last, what held a week is over
