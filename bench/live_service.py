@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -42,6 +42,8 @@ class LiveService:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "service.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self._told: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._read = 0
         given = {"folder": folder, "port": self.port, "rate": 10_000_000, **settings}
         self._settings = {f"STILLWATCH_SERVE_{name.upper()}": str(value) for name, value in given.items()}
         token, kept = new("bench", frozenset({Role.ADMIN}))
@@ -116,9 +118,17 @@ class LiveService:
         return httpx.Client(base_url=self.url, headers=self.headers, timeout=60)
 
     def told(self, event: str) -> list[dict[str, Any]]:
-        """The lines of its log about an event."""
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return [line for line in (json.loads(text) for text in lines if text.startswith("{")) if line["event"] == event]
+        """The lines of its log about an event; of the log what is new since the last time is read."""
+        if self.log.exists():
+            with self.log.open("rb") as log:
+                log.seek(self._read)
+                whole = log.read().rpartition(b"\n")
+            self._read += len(whole[0]) + len(whole[1])
+            for line in whole[0].splitlines():
+                if line.startswith(b"{"):
+                    said = orjson.loads(line)
+                    self._told[said["event"]].append(said)
+        return self._told[event]
 
     def until_judged(self, times: int, seconds: float = 3_600) -> dict[str, Any]:
         """Wait for so many judgements since it was first started; the last one's line of the log."""
