@@ -144,7 +144,7 @@ def test_an_earlier_result_is_put_back_when_publishing_breaks_off(tmp_path, monk
 KILLED = """
 import os, pathlib, signal, sys
 from stillwatch.outputs.publish import own_folder
-with own_folder(pathlib.Path(sys.argv[1]), "r") as folder:
+with own_folder(pathlib.Path(sys.argv[1]), "r", "no") as folder:
     (folder / "large").write_text("half of it")
     print(folder.name, flush=True)
     sys.stdin.read()
@@ -167,10 +167,10 @@ def test_what_a_killed_process_left_is_removed_and_what_is_in_use_or_not_ours_st
     (tmp_path / ".r.original").mkdir()
     for seconds, gone in ((publish.ABANDONED_SECONDS, set()), (0, {dead})):
         monkeypatch.setattr(publish, "ABANDONED_SECONDS", seconds)
-        with publish.own_folder(tmp_path, "r") as own:
+        with publish.own_folder(tmp_path, "r", "no") as own:
             assert left(tmp_path) == {dead, living, ".r.original", own.name} - gone
     started[1].communicate()
-    with publish.own_folder(tmp_path, "r"):
+    with publish.own_folder(tmp_path, "r", "no"):
         pass
     assert left(tmp_path) == {".r.original"}
 

@@ -6,8 +6,8 @@ import errno
 import fcntl
 import glob
 import os
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -32,23 +32,26 @@ def check_place(out: Path) -> None:
 
 
 @contextmanager
-def own_folder(parent: Path, name: str) -> Iterator[Path]:
+def own_folder(parent: Path, name: str, fault: str) -> Iterator[Path]:
     """A new hidden folder of this process in `parent`, named after a result, and removed in the end.
 
     What processes that were killed left of that name is removed first: each holds a lock on its folders, which goes
-    with it. Raises OSError where none can be made.
+    with it. fault: what is told with the reason, as EnvironmentFailure, where none can be made.
     """
     prefix = f".{name}.stillwatch-"
-    _clear(parent, prefix)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    folder = parent / f"{prefix}{secrets.token_hex(8)}"
+    with ExitStack() as made:
+        made.callback(shutil.rmtree, folder, ignore_errors=True)  # first, so that a signal finds it, whenever it comes
+        try:
+            _clear(parent, prefix)
+            folder.mkdir(mode=0o700)
+            handle = os.open(folder, os.O_RDONLY)
+            made.callback(os.close, handle)
+        except OSError as error:
+            raise EnvironmentFailure(f"{fault}: {error.strerror or error}") from error
         with suppress(OSError):  # a file system without locks: then what is left there stays
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(handle)
 
 
 def _clear(parent: Path, prefix: str) -> None:
@@ -67,13 +70,13 @@ def _clear(parent: Path, prefix: str) -> None:
 def published(out: Path) -> Iterator[Path]:
     """Yield a new folder beside `out`; when the block ends well it takes the place of `out`, else it is removed."""
     check_place(out)
-    with ExitStack() as own:
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            _put_back(out)
-            folder = own.enter_context(own_folder(out.parent, out.name))
-        except OSError as error:
-            raise EnvironmentFailure(f"cannot write beside {out}: {error.strerror or error}") from error
+    fault = f"cannot write beside {out}"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _put_back(out)
+    except OSError as error:
+        raise EnvironmentFailure(f"{fault}: {error.strerror or error}") from error
+    with own_folder(out.parent, out.name, fault) as folder:
         try:
             yield folder
             _exchange(folder, out)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from stillwatch import sources
 from stillwatch.enrich import Gear
-from stillwatch.errors import EnvironmentFailure
 from stillwatch.findings import Findings
 from stillwatch.outputs import HandOn
 from stillwatch.outputs.publish import own_folder, published
@@ -39,9 +36,10 @@ def scan(
     """
     check_engine(request)
     gear = _gear(settings) if request.store is None else None
+    parent = settings.work_dir or request.out.parent
     with (
         published(request.out) as folder,
-        _work_folder(settings, request.out) as work,
+        own_folder(parent, f"{request.out.name}.work", f"{parent}: cannot make a working folder") as work,
         sources.Rejects(folder / "rejected.jsonl") as rejects,
         session_of(request, settings) as within,
     ):
@@ -64,14 +62,3 @@ def scan(
 
 def _gear(settings: Settings) -> Gear:
     return Gear.from_key(read_key(settings.sketch_key_file)) if settings.sketch_key_file else Gear.from_key()
-
-
-@contextmanager
-def _work_folder(settings: Settings, out: Path) -> Iterator[Path]:
-    parent = settings.work_dir or out.parent
-    with ExitStack() as own:
-        try:
-            work = own.enter_context(own_folder(parent, f"{out.name}.work"))
-        except OSError as error:
-            raise EnvironmentFailure(f"{parent}: cannot make a working folder: {error.strerror}") from error
-        yield work
