@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -135,23 +136,46 @@ def test_a_part_that_no_links_join_to_the_rest_stands_for_itself(monkeypatch, jo
     assert (last.accounts, last.judgement.product) == ([6, 7], held)
 
 
-def test_who_runs_a_single_job_does_not_hide_what_links_the_others(monkeypatch):
-    """Accounts 0 to 4 run both jobs of a likely group, 5 to 9 one of them; the second group is unlikely as it is."""
+@pytest.fixture
+def runs_of_two_jobs(monkeypatch):
+    """Accounts 0 to 4 run both jobs, 5 to 9 one of them; gives a search, and a list of whom it weighs."""
     rows = [(j, a) for a in range(5) for j in (0, 1)] + [(0, a) for a in range(5, 10)]
-    sent = pa.table({"job": [j for j, _ in rows], "account_no": [a for _, a in rows], "exchanges": [9] * len(rows)})
+    runs = pa.table({"job": [j for j, _ in rows], "account_no": [a for _, a in rows], "exchanges": [9] * len(rows)})
     asked = []
 
-    def weigh(accounts, jobs):
+    def weigh(_, accounts, jobs):
         asked.append((accounts["account_no"].to_pylist(), jobs["job"].to_pylist()))
-        return {0: "core"}
+        return dict(Counter(accounts["group_no"].to_pylist()))
 
-    monkeypatch.setattr("stillwatch.campaigns.search.judge", lambda _: factor(0.9))
-    search = SimpleNamespace(sends=SimpleNamespace(sent=Senders(sent)), weigh=weigh)
+    monkeypatch.setattr(_Search, "weigh", weigh)
+    # The ten of them show nothing, the five that run both are likely.
+    monkeypatch.setattr("stillwatch.campaigns.search.judge", lambda size: factor(0.9 if size == 5 else 0.2))
+    return _Search(None, frozenset(), SimpleNamespace(sent=Senders(runs)), lambda *_: None), asked
+
+
+def test_who_runs_a_single_job_does_not_hide_what_links_the_others(runs_of_two_jobs):
+    """The second group is unlikely as it is."""
+    search, asked = runs_of_two_jobs
     groups = [
-        SimpleNamespace(judgement=factor(p), jobs=jobs) for p, jobs in ((0.6, (0, 1)), (0.3, (0, 1)), (0.7, (0,)))
+        SimpleNamespace(judgement=factor(p), jobs=jobs, weighed=SimpleNamespace(members=np.arange(10)))
+        for p, jobs in ((0.6, (0, 1)), (0.3, (0, 1)), (0.7, (0,)))
     ]
-    assert _Search.one_hand(search, groups) == [0.9, 0.3, 0.7]
+    assert search.one_hand(groups) == [0.9, 0.3, 0.7]
     assert asked == [([0, 1, 2, 3, 4], [0, 1])]
+
+
+def test_a_pools_jobs_are_asked_of_whoever_runs_them(runs_of_two_jobs):
+    """Its groups showed less, each by itself; a pool that showed more stays as it is."""
+    search, asked = runs_of_two_jobs
+    pools = [_Part(np.array([0, 1]), np.array([0, 1]), {}, ceiling) for ceiling in (0.6, 0.95)]
+    assert [pool.ceiling for pool in search.surer(pools)] == [0.9, 0.95]
+    assert {0, 1, 5, 9} <= set(asked[0][0])
+
+
+def test_of_a_job_that_few_run_nothing_more_is_asked(runs_of_two_jobs):
+    search, asked = runs_of_two_jobs
+    (pool,) = search.surer([_Part(np.array([0, 1]), np.array([7]), {}, 0.6)])
+    assert (pool.ceiling, asked) == (0.6, [([], []), ([], [])])
 
 
 def factor(probability):

@@ -149,6 +149,9 @@ def test_text_shared_by_accounts_of_four_payers_is_not_shared_by_k_parties(tmp_p
     result = scanned(write(tmp_path / "world", traffic, known), tmp_path / "out")
     assert result.accused() == set(HAND)
     assert "complete reasoning" not in everything(result.folder).casefold()
+    # What is asked for is told all the same: its kind is nobody's text.
+    (campaign,) = result.findings.campaigns
+    assert {"reasoning", "grading"} <= {name for workload in campaign.workloads for name in workload.intents}
 
 
 def test_set_aside_records_are_listed_without_their_text(tmp_path):

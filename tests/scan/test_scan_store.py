@@ -132,6 +132,21 @@ def test_only_what_k_parties_share_is_kept_as_text(days, daily):
     assert not any(_folded(r["prompt"]).encode() in everything for r in traffic)
 
 
+def test_what_is_asked_for_is_kept_where_the_text_is_not(days, tmp_path):
+    def asked(findings: Findings) -> set[str]:
+        return {name for c in findings.campaigns for w in c.workloads for name in w.intents}
+
+    at_once = asked(scanned(days, sorted(days.glob("*.parquet")), tmp_path / "once", k=100))
+    assert {"reasoning", "grading"} <= at_once
+    found = [
+        scanned(days, run, tmp_path / f"o{n}", tmp_path / "s", k=100) for n, run in enumerate(runs(days, "shuffled"))
+    ]
+    assert asked(found[-1]) == at_once
+    again = scanned(days, sorted(days.glob("*.parquet"))[:1], tmp_path / "again", tmp_path / "s", k=100)
+    assert asked(again) == at_once  # though the traffic that told it is not at hand
+    assert not list((tmp_path / "s" / "passages").iterdir())
+
+
 def _folded(text: str) -> str:
     """As the sketch folds the words of this world: lower case, digits as 0."""
     return "".join("0" if c.isdigit() else c for c in " ".join(text.lower().split()))

@@ -56,17 +56,33 @@ class Member:
         return self.theft_bits > 0
 
 
+def runners(engine: Engine) -> pa.Table:
+    """job, account_no, owner: who runs which job, and a number for each account's declared organisation."""
+    return engine.query(
+        "SELECT a.job, a.account_no, "
+        "dense_rank() OVER (ORDER BY coalesce('of ' || k.organization_id, CAST(a.account_no AS VARCHAR))) AS owner "
+        "FROM account_jobs AS a LEFT JOIN known_accounts AS k ON k.account_no = a.account_no "
+        "ORDER BY a.job, a.account_no"
+    )
+
+
 def own_jobs(campaigns: list[Candidate], sent: pa.Table) -> npt.NDArray[np.int64]:
     """The jobs whose exchanges are counted to campaigns: those that are their own, and for a campaign that has none,
     those of its jobs that mostly members run: of a small one some members are always missed.
 
-    sent: job, account_no: who runs which job.
+    What of all members only accounts of one declared organisation run is that organisation's business, though each of
+    them may have come into the campaign by a stolen key.
+
+    sent: job, account_no, owner: who runs which job, and a number for each account's declared organisation, one of its
+    own where it declares none.
     """
-    job, account = sent["job"].to_numpy(), sent["account_no"].to_numpy()
+    job, account, owner = (sent[name].to_numpy() for name in ("job", "account_no", "owner"))
     runners = np.bincount(job)
     theirs = [c.weighed.members[c.probabilities >= LIKELY] for c in campaigns]
     anyone = np.isin(account, np.concatenate([np.zeros(0, np.int64), *theirs]))
     of_hundred = 100 * np.bincount(job, weights=anyone, minlength=len(runners)) / np.maximum(runners, 1)
+    owners = np.bincount(np.unique(np.stack([job, owner])[:, anyone], axis=1)[0], minlength=len(runners))
+    of_hundred[owners < 2] = 0
     own = of_hundred >= OWN_PERCENT
     mostly: list[int] = []
     for campaign in campaigns:
@@ -80,7 +96,7 @@ def with_exchanges(candidates: list[Candidate], sent: pa.Table) -> list[Candidat
     """The candidates, of which a campaign that no exchange could be counted to is left to a person: it has nothing to
     show. Without its members another may have nothing either, so this is asked until nothing changes.
 
-    sent: job, account_no: who runs which job.
+    sent: as `own_jobs` takes it.
     """
     job, account = sent["job"].to_numpy(), sent["account_no"].to_numpy()
     while True:
@@ -125,7 +141,7 @@ def take_traffic(engine: Engine, campaigns: list[Candidate], workload_of: list[d
             jobs["workload_no"].append(workload_of[number][job])
     engine.register("campaign_members", pa.table(rows, schema=pa.schema([(n, pa.int64()) for n in rows])))
     engine.register("campaign_jobs", pa.table(jobs, schema=pa.schema([(n, pa.int64()) for n in jobs])))
-    own = own_jobs(campaigns, engine.query("SELECT job, account_no FROM account_jobs"))
+    own = own_jobs(campaigns, runners(engine))
     engine.register("own_jobs", pa.table({"job": pa.array(own, pa.int64())}))
     engine.create(
         "told_traffic",

@@ -186,20 +186,15 @@ class _Search:
         the links speak of these as freely as of the whole group.
         """
         sure = [group.judgement.factors[0].probability for group in groups]
-        sent = self.sends.sent
         cores: dict[int, npt.NDArray[np.int64]] = {}
         for number, group in enumerate(groups):
             if sure[number] >= LIKELY and len(group.jobs) > 1:
-                runs = sent.account[sent.of_jobs(np.array(group.jobs, np.int64))]
-                inside, count = np.unique(runs, return_counts=True)
-                core = inside[count > 1]
-                if LEAST_CORE <= len(core) < len(inside):
+                core = self.runners(np.array(group.jobs, np.int64), 2)
+                if LEAST_CORE <= len(core) < len(group.weighed.members):
                     cores[number] = core
-        if cores:
-            of = list(cores)
-            jobs = _of_groups([np.array(groups[n].jobs, np.int64) for n in of], "job")
-            for number, weighed in self.weigh(_of_groups(list(cores.values()), "account_no"), jobs).items():
-                sure[of[number]] = max(sure[of[number]], judge(weighed).factors[0].probability)
+        jobs = [np.array(groups[n].jobs, np.int64) for n in cores]
+        for number, chance in zip(cores, self.alone(list(cores.values()), jobs), strict=True):
+            sure[number] = max(sure[number], chance)
         return sure
 
     def pools(self, controlled: list[npt.NDArray[np.int64]], sure: list[float]) -> list[_Part]:
@@ -230,6 +225,29 @@ class _Search:
             waiting = left
         # With all their jobs, pools may turn out to be one: they are merged once more.
         return [_together(accounts, [found[n] for n in of]) for accounts, of in merged([f.accounts for f in found])]
+
+    def surer(self, pools: list[_Part]) -> list[_Part]:
+        """Pools with a ceiling that heeds whoever runs a pool's jobs, and whoever runs more than one, also whom no link
+        joins: chosen by what they send, like the accounts of a group, they are asked as fairly. A pool's jobs may be of
+        several groups, of which each by itself shows less."""
+        ceilings = [pool.ceiling for pool in pools]
+        for least in (1, 2):
+            runners = [self.runners(pool.jobs, least) for pool in pools]
+            asked = [n for n, accounts in enumerate(runners) if len(accounts) >= LEAST_CORE]
+            chances = self.alone([runners[n] for n in asked], [pools[n].jobs for n in asked])
+            for n, chance in zip(asked, chances, strict=True):
+                ceilings[n] = max(ceilings[n], chance)
+        return [replace(pool, ceiling=ceiling) for pool, ceiling in zip(pools, ceilings, strict=True)]
+
+    def runners(self, jobs: npt.NDArray[np.int64], least: int) -> npt.NDArray[np.int64]:
+        """Accounts that run so many of these jobs."""
+        accounts, count = np.unique(self.sends.sent.account[self.sends.sent.of_jobs(jobs)], return_counts=True)
+        return np.asarray(accounts[count >= least], np.int64)
+
+    def alone(self, accounts: list[npt.NDArray[np.int64]], jobs: list[npt.NDArray[np.int64]]) -> list[float]:
+        """How likely accounts with jobs are under one hand."""
+        weighed = self.weigh(_of_groups(accounts, "account_no"), _of_groups(jobs, "job"))
+        return [judge(weighed[n]).factors[0].probability if n in weighed else 0.0 for n in range(len(accounts))]
 
     def judged(self, pools: list[_Part]) -> list[Candidate]:
         """Each pool divided into the campaigns that it serves.
@@ -332,7 +350,7 @@ def find(
     for accounts, chance in _common_jobs(communities(engine, silent), search.sends.sent, len(search.sends.everything)):
         controlled.append(accounts)
         sure.append(chance)
-    judged = search.judged(search.pools(controlled, sure))
+    judged = search.judged(search.surer(search.pools(controlled, sure)))
     return judged + _left(first, judged)
 
 

@@ -50,10 +50,19 @@ class SparkScan(Scan):
         places = wanted(engine, self.settings.k)
         if not places.num_rows:
             return []
+        at, batches = self._read_again(engine, places)
+        column = places.schema.get_field_index("exchange_no")
+        return read_texts(places.set_column(column, "exchange_no", at), batches, self.gear, self.settings.k)
+
+    def _asks(self, engine: Engine, read: Read, places: pa.Table) -> dict[int, list[str]]:  # noqa: ARG002
+        at, batches = self._read_again(engine, places)
+        return self._kinds(engine, places.append_column("at", at), batches)
+
+    def _read_again(self, engine: Engine, places: pa.Table) -> tuple[pa.Array, list[pa.RecordBatch]]:
+        """The exchanges of `places` with their texts, and where each place's stands in them."""
         texts = self.traffic.texts(_in_spark(engine), places["exchange_no"].to_numpy())
         at = pc.index_in(places["exchange_no"], texts["exchange_no"].combine_chunks()).cast(pa.int64())
-        column = places.schema.get_field_index("exchange_no")
-        return read_texts(places.set_column(column, "exchange_no", at), texts.to_batches(), self.gear, self.settings.k)
+        return at, texts.to_batches()
 
 
 def _in_spark(engine: Engine) -> Spark:

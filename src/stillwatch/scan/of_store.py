@@ -96,6 +96,16 @@ class StoreScan(Scan):
         stand = places.group_by(["job", *SHARED]).aggregate([]).to_pylist()
         return distinct([SharedText(**row, text=known[row["passage"]]) for row in stand if row["passage"] in known])
 
+    def _asks(self, engine: Engine, read: Read, places: pa.Table) -> dict[int, list[str]]:  # noqa: ARG002
+        """What is asked for around passages: as this run's traffic has it, else as the store keeps it."""
+        kept: dict[int, list[str]] = {row["passage"]: row["asks"] for row in self.kept.table("asked").to_pylist()}
+        here, inputs, _ = self._at_hand(places)
+        if here.num_rows:
+            kept |= self._kinds(engine, here, self._batches(inputs, sources.Rejects(None)))
+            rows = [{"passage": passage, "asks": kept[passage]} for passage in sorted(kept)]
+            self.kept.replace({"asked": pa.Table.from_pylist(rows, schema=SCHEMAS["asked"])})
+        return kept
+
     def _compared(self, places: pa.Table) -> dict[int, str]:
         """Texts of those passages of which this run's traffic has the exchanges of k parties, by passage."""
         here, _, _ = self._at_hand(places)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -27,13 +29,16 @@ from stillwatch.scan.request import Progress, Request
 from stillwatch.settings import Settings
 from stillwatch.store import again
 from stillwatch.store.ingest import enriched
+from stillwatch.store.passages import covered
 from stillwatch.tables import EXCHANGES
 from stillwatch.workloads import Jobs, find_jobs
-from stillwatch.workloads.intents import intents
-from stillwatch.workloads.text import SharedText, read_texts, wanted
+from stillwatch.workloads.intents import INTENTS, asked_for, intents
+from stillwatch.workloads.text import LEAST_PARTIES, SharedText, read_texts, untold, wanted
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,8 @@ class Scan:
         jobs = find_jobs(engine, partial(self.progress, "workloads"))
         engine.register("job_passages", jobs.passages)
         texts = self._texts(engine, read)
-        asked = {text.job: intents(" ".join(t.text for t in texts if t.job == text.job)) for text in texts}
+        asked = asked_for((text.job, text.text) for text in texts)
+        asked |= self._asked(engine, read, set(asked))
         _register_intents(engine, asked)
         silent = frozenset(read.absent) | silent_accounts(engine)
         candidates, remarks = heed(find(engine, jobs, silent, self.progress), known.verdicts, account_ids(engine))
@@ -177,15 +183,42 @@ class Scan:
         places = wanted(engine, self.settings.k)
         return self._read_texts(places, self.inputs, read.rows) if places.num_rows else []
 
+    def _asked(self, engine: Engine, read: Read, told: set[int]) -> dict[int, list[str]]:
+        """What the jobs ask for of which no text is told."""
+        places = untold(engine, told)
+        asks = self._asks(engine, read, places) if places.num_rows else {}
+        found: dict[int, set[str]] = defaultdict(set)
+        for job, passage in zip(places["job"].to_pylist(), places["passage"].to_pylist(), strict=True):
+            found[job].update(asks.get(passage, ()))
+        return {job: [name for name in INTENTS if name in names] for job, names in found.items()}
+
+    def _asks(self, engine: Engine, read: Read, places: pa.Table) -> dict[int, list[str]]:
+        """What is asked for around the passages at places."""
+        at, batches = self._again(places["exchange_no"].to_numpy(), self.inputs, read.rows)
+        return self._kinds(engine, places.append_column("at", pa.array(at)), batches)
+
+    def _kinds(self, engine: Engine, places: pa.Table, batches: Iterable[pa.RecordBatch]) -> dict[int, list[str]]:
+        """What is asked for around the passages at places. Where fewer than k parties share the text it is read and
+        dropped: its kind is all that is kept."""
+        texts = covered(engine, places, batches, self.gear, LEAST_PARTIES)
+        return {passage: intents(text) for passage, text in texts.items()}
+
     def _read_texts(self, places: pa.Table, inputs: sources.Inputs, rows: int) -> list[SharedText]:
         """Texts at places, whose numbers count the exchanges of `inputs`, of which there are `rows`."""
+        at, batches = self._again(places["exchange_no"].to_numpy(), inputs, rows)
+        column = places.schema.get_field_index("exchange_no")
+        return read_texts(places.set_column(column, "exchange_no", pa.array(at)), batches, self.gear, self.settings.k)
+
+    def _again(
+        self, numbers: Integers, inputs: sources.Inputs, rows: int
+    ) -> tuple[Integers, Iterator[pa.RecordBatch]]:
+        """Exchanges read a second time: batches that hold them, and where each of `numbers` stands in these. Numbers
+        count the exchanges of `inputs`, of which there are `rows`."""
         paths = [file.path for file in inputs.traffic]
         if not self.request.join and sum(again.rows_of(path) or -rows for path in paths) == rows:
             # No row was set aside, so an exchange's number is its row's.
-            numbers, which = np.unique(places["exchange_no"].to_numpy(), return_inverse=True)
-            column = places.schema.get_field_index("exchange_no")
-            compact = places.set_column(column, "exchange_no", pa.array(which))
-            return read_texts(compact, again.picked(paths, numbers), self.gear, self.settings.k)
+            distinct, which = np.unique(numbers, return_inverse=True)
+            return which.astype(np.int64), again.picked(paths, distinct)
 
         def batches() -> Iterator[pa.RecordBatch]:
             done = 0
@@ -194,7 +227,7 @@ class Scan:
                 done += batch.num_rows
                 self.progress("passages", done, rows)
 
-        return read_texts(places, batches(), self.gear, self.settings.k)
+        return numbers, batches()
 
 
 def rows_known(files: list[sources.TrafficFile]) -> int | None:

@@ -35,6 +35,8 @@ SCHEMAS = {
     "passages": pa.schema(
         [("passage", pa.int64()), ("text", pa.string()), ("parties", pa.int64()), ("whole", pa.bool_())]
     ),
+    # What is asked for around a passage that at least two parties share: its kind alone, where too few share the text.
+    "asked": pa.schema([("passage", pa.int64()), ("asks", pa.list_(pa.string()))]),
     # The campaigns, pools and workloads that were ever found.
     "campaigns": _LEDGER,
     "pools": _LEDGER,

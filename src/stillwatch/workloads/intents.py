@@ -7,6 +7,8 @@ moves a verdict by little. Patterns are of the instruction's own words, in sever
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 
 INTENTS: dict[str, tuple[str, str]] = {
     "reasoning": (
@@ -55,6 +57,14 @@ _PATTERNS = {name: re.compile(pattern) for name, (_, pattern) in INTENTS.items()
 def intents(text: str) -> list[str]:
     """Names of what a folded passage asks for, in the order of `INTENTS`."""
     return [name for name, pattern in _PATTERNS.items() if pattern.search(text)]
+
+
+def asked_for(texts: Iterable[tuple[int, str]]) -> dict[int, list[str]]:
+    """What each job asks for, by its number; texts: jobs, and what is shared of them."""
+    of: dict[int, list[str]] = defaultdict(list)
+    for job, text in texts:
+        of[job].append(text)
+    return {job: intents(" ".join(shared)) for job, shared in of.items()}
 
 
 def title(names: list[str], text: str = "") -> str:

@@ -16,6 +16,12 @@ from stillwatch.enrich.sketch import locate
 PASSAGES_A_JOB = 6
 # Jobs whose text is read, the largest first: what an analyst would look at, and it bounds the second reading.
 JOBS_READ = 400
+# Of jobs that fewer than k parties share no text is kept, and only what they ask for is told: of ten times as many,
+# from two passages of each, so that this second reading costs what the other does.
+JOBS_ASKED = 4_000
+PASSAGES_ASKED = 2
+# What one party alone sends says nothing of a job that recurs.
+LEAST_PARTIES = 2
 # What is shown of one passage, in characters: enough for a long system prompt's gist.
 SHOWN = 1_200
 
@@ -59,6 +65,32 @@ def wanted(engine: Engine, k: int) -> pa.Table:
         )
         SELECT job, passage, exchange_no, accounts, exchanges FROM numbered
         WHERE nth <= {k} AND parties >= {k} ORDER BY job, passage, nth
+    """)
+
+
+def untold(engine: Engine, told: set[int]) -> pa.Table:
+    """job, passage, exchange_no: for the commonest passages of the largest jobs without text that is told, one exchange
+    each, where at least two parties share them. told: the jobs of which there is text."""
+    engine.register("told_jobs", pa.table({"job": pa.array(sorted(told), pa.int64())}))
+    return engine.query(f"""
+        WITH largest AS (
+          SELECT a.job FROM account_jobs AS a LEFT JOIN told_jobs AS t ON t.job = a.job WHERE t.job IS NULL
+          GROUP BY a.job ORDER BY sum(a.exchanges) DESC, a.job LIMIT {JOBS_ASKED}
+        ), chosen AS (
+          SELECT j.job, j.passage, row_number() OVER (PARTITION BY j.job ORDER BY r.exchanges DESC, j.passage) AS place
+          FROM job_passages AS j
+          JOIN recurring AS r ON r.passage = j.passage
+          JOIN largest AS l ON l.job = j.job
+        )
+        SELECT c.job, c.passage, min(o.exchange_no) AS exchange_no
+        FROM chosen AS c
+        JOIN carried AS o ON o.passage = c.passage
+        LEFT JOIN known_accounts AS k ON k.account_no = o.account_no
+        WHERE c.place <= {PASSAGES_ASKED}
+        GROUP BY c.job, c.passage
+        HAVING count(DISTINCT coalesce(k.payment_fingerprint, k.organization_id, CAST(o.account_no AS VARCHAR)))
+          >= {LEAST_PARTIES}
+        ORDER BY c.job, c.passage
     """)
 
 
