@@ -2,8 +2,10 @@
 
 The whole service runs as it is shipped, with a cycle a second and an enforced policy, on a world with campaigns. Two
 senders post batches, one analyst appeals and gives verdicts, one gateway looks up. At random moments its worker, its
-cycle, both, or everything at once get SIGKILL. In the end all that was acknowledged must be there: every exchange once,
-every appeal and verdict, an audit without a break, and at no time may a look-up have said what never stood.
+cycle, both, or everything at once get SIGKILL: half of them at any time, three in ten within a judgement, one in five
+within the moment in which findings become decisions. In the end all that was acknowledged must be there: every exchange
+once, every appeal and verdict, an audit without a break; at no time may a look-up have said what never stood; and of
+what was killed nothing may stay behind. Each wait has an end, at which the bench says what it waited for and fails.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -27,7 +31,7 @@ import psutil
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.live_service import LiveService, rows_of
+from bench.live_service import Ended, LiveService, rows_of
 from stillwatch.respond.looks import findings_of
 from stillwatch.respond.state import State
 from stillwatch.serve.spool import sealed, used
@@ -36,6 +40,15 @@ from stillwatch.store.states import newest
 
 POLICY = "dry_run = false\n[caps]\nshare_of_accounts = 1.0\naccounts_an_hour = 1000000\n"
 SMALL = 50
+# Each of two senders rests so long after a batch: 50 exchanges a second in all, so that a judgement of what has come in
+# half an hour is still over in seconds, and is met by kills from its beginning to its end.
+REST_SECONDS = 2.0
+# Findings become decisions in about half a second on such a store.
+DECIDING_SECONDS = 0.6
+# Folders that the kills of the last minute may have left, two of each.
+LEFT = 40
+# A judgement takes 5 to 15 s here; on a machine that does much else, some times that.
+PATIENCE = 300.0
 
 
 @dataclass
@@ -68,10 +81,11 @@ class Harassed:
         for thread in self._threads:
             thread.start()
         killed: Counter[str] = Counter()
+        began = time.monotonic()
         for number in range(kills):
-            if self.draw.random() < 0.5:  # else a start that is slow would be all that is ever killed
-                self._until_judging()
-            time.sleep(self.draw.uniform(0.0, most_seconds))
+            when = self.draw.choices(("any time", "judging", "deciding"), (5, 3, 2))[0]
+            self._until(when)
+            time.sleep(self.draw.uniform(0.0, DECIDING_SECONDS if when == "deciding" else most_seconds))
             what = self.draw.choice(("worker", "cycle", "worker and cycle", "all"))
             if what != "worker":
                 self._begun = len(self.service.told("cycle started"))
@@ -79,32 +93,53 @@ class Harassed:
                 self.service.kill()
                 self.service.start()
             else:
-                names = what.split(" and ")
-                self.service.kill(*(pid for name, pid in self._processes() if name in names))
+                self.service.kill(*self._found(what.split(" and ")))
                 if self.service.recovers():  # of a worker that died twice within seconds the parent gives up
                     killed["given up, and started by the service manager"] += 1
-            killed[what] += 1
-            if number % 20 == 19:
-                said = f"{number + 1} kills, {len(self.told.exchanges):,} exchanges acknowledged, "
-                print(said + f"{len(self.service.told('judged'))} judgements", flush=True)
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+            killed[f"{what}, {when}"] += 1
+            if number % 10 == 9 or number + 1 == kills:
+                print(
+                    f"{number + 1} kills in {time.monotonic() - began:.0f} s, {len(self.told.exchanges):,} exchanges "
+                    f"acknowledged, {len(self.service.told('judged'))} judgements", flush=True,
+                )  # fmt: skip
+        self.rest()
         return killed
 
-    def _until_judging(self) -> None:
-        """Wait until the cycle that runs now has begun its work."""
-        end = time.monotonic() + 120
-        while len(self.service.told("cycle started")) <= self._begun and time.monotonic() < end:
-            time.sleep(0.2)
+    def rest(self) -> None:
+        """Nobody sends, asks or appeals any more."""
+        self._stop.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(PATIENCE)
 
-    def _processes(self) -> list[tuple[str, int]]:
+    def _until(self, when: str) -> None:
+        """Wait until the cycle that runs now has begun its work, or has just published findings."""
+        if when == "any time":
+            return
+        within(PATIENCE, "the cycle's start", lambda: len(self.service.told("cycle started")) > self._begun, 0.1)
+        if when == "deciding":
+            before = _handed_on(self.service.folder)
+            within(PATIENCE, "the next findings", lambda: bool(_handed_on(self.service.folder) - before), 0.01)
+
+    def _found(self, names: list[str]) -> list[int]:
+        """The numbers of these processes, once they are there."""
+        found: dict[str, int] = {}
+
+        def there() -> bool:
+            with suppress(psutil.Error):  # one of them may end while it is looked at
+                found.update(self._processes())
+            return self.service.ended() or found.keys() >= set(names)
+
+        within(PATIENCE, f"the {' and the '.join(names)}", there, 0.05)
+        return [found[name] for name in names if name in found]
+
+    def _processes(self) -> dict[str, int]:
         assert self.service.process is not None
         children = psutil.Process(self.service.process.pid).children()
         # Both are spawned alike; only the worker listens.
         own = [c for c in children if "resource_tracker" not in " ".join(c.cmdline())]
         listening = {c.pid for c in own if any(s.status == psutil.CONN_LISTEN for s in c.net_connections())}
-        return [("worker" if c.pid in listening else "cycle", c.pid) for c in own]
+        return {"worker" if c.pid in listening else "cycle": c.pid for c in own}
 
     def _asked(self, http: httpx.Client, method: str, path: str, **given: Any) -> httpx.Response | None:
         try:
@@ -129,7 +164,7 @@ class Harassed:
                     if self._stop.wait(0.2):
                         return
                 self.told.exchanges.update(ids)
-                time.sleep(0.1)
+                self._stop.wait(REST_SECONDS)
 
     def _appeals(self) -> None:
         with self.service.client() as http:
@@ -174,6 +209,20 @@ class Harassed:
         return self._state
 
 
+def within(seconds: float, what: str, there: Callable[[], bool], every: float) -> None:
+    """Wait until it is so; ends the bench where it is not after so many seconds."""
+    end = time.monotonic() + seconds
+    while not there():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds:.0f} s in vain for {what}")
+        time.sleep(every)
+
+
+def _handed_on(folder: Path) -> set[Path]:
+    """Findings that were written so far that decisions are made from them."""
+    return set((folder / "judged").glob(".findings.stillwatch-*/findings.json"))
+
+
 def compare(harassed: Harassed) -> bool:
     """What is there against what was acknowledged."""
     told, folder = harassed.told, harassed.service.folder
@@ -199,7 +248,11 @@ def compare(harassed: Harassed) -> bool:
     print(f"segments left in the spool: {len(sealed(folder / 'spool'))}")
     for wrong, times in Counter(told.wrong).most_common(10):
         print(f"wrong: {wrong} ({times} times)")
+    left = sorted(path.name for path in (folder / "judged").glob(".findings*"))
+    print(f"folders of killed judgements that were left: {len(left)}")
     whole = not (lost or appeals or verdicts or told.wrong or fault or sealed(folder / "spool"))
+    # What was killed within the last minute is removed by the first judgement after it.
+    whole &= len(left) <= LEFT
     return whole and counted_ones == len(rows) and len(repeated) <= told.again
 
 
@@ -221,12 +274,18 @@ def main() -> int:
         service.adopt(POLICY)
         service.start()
         harassed = Harassed(service, rows, given.seed)
-        killed = harassed.run(given.kills, given.seconds)
-        while used(service.folder / "spool"):  # what is judged is gone from it
-            time.sleep(0.5)
+        try:
+            killed = harassed.run(given.kills, given.seconds)
+            # What is judged is gone from it.
+            within(PATIENCE, "the spool to be drained", lambda: not used(service.folder / "spool"), 0.2)
+        except (TimeoutError, Ended) as error:
+            print(f"failed: {error}\nthe end of the service's log:\n{service.log.read_text()[-3_000:]}", flush=True)
+            return 1
+        finally:
+            harassed.rest()
+            service.stop()
         judged, failed = len(service.told("judged")), service.told("a request failed")
-        service.stop()
-        print(f"killed: {dict(killed)}; {judged} judgements, {len(failed)} requests failed")
+        print(f"killed: {dict(sorted(killed.items()))}; {judged} judgements, {len(failed)} requests failed")
         return 0 if compare(harassed) and not failed else 1
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -27,7 +27,7 @@ BATCH = 500
 
 
 class Ended(Exception):
-    """The service's parent process has ended."""
+    """The service's parent process has ended, or never answers."""
 
 
 class LiveService:
@@ -42,6 +42,8 @@ class LiveService:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "service.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self._told: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._read = 0
         given = {"folder": folder, "port": self.port, "rate": 10_000_000, **settings}
         self._settings = {f"STILLWATCH_SERVE_{name.upper()}": str(value) for name, value in given.items()}
         token, kept = new("bench", frozenset({Role.ADMIN}))
@@ -74,17 +76,21 @@ class LiveService:
             return True
         return False
 
+    def ended(self) -> bool:
+        """Whether its parent process has ended."""
+        return self.process is None or self.process.poll() is not None
+
     def wait_ready(self) -> None:
         """Until it answers; raises Ended where its parent process has ended."""
         end = time.monotonic() + 300  # on a machine that does much else
         while time.monotonic() < end:
-            if self.process is None or self.process.poll() is not None:
+            if self.ended():
                 raise Ended(f"the service ended: {self.log.read_text()[-2_000:]}")
             with suppress(httpx.HTTPError):
                 if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
                     return
             time.sleep(0.1)
-        sys.exit("the service did not come up in 300 s")
+        raise Ended(f"the service did not come up in 300 s: {self.log.read_text()[-2_000:]}")
 
     def kill(self, *processes: int) -> None:
         """SIGKILL to these processes of it, or to all at once."""
@@ -112,9 +118,17 @@ class LiveService:
         return httpx.Client(base_url=self.url, headers=self.headers, timeout=60)
 
     def told(self, event: str) -> list[dict[str, Any]]:
-        """The lines of its log about an event."""
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return [line for line in (json.loads(text) for text in lines if text.startswith("{")) if line["event"] == event]
+        """The lines of its log about an event; of the log what is new since the last time is read."""
+        if self.log.exists():
+            with self.log.open("rb") as log:
+                log.seek(self._read)
+                whole = log.read().rpartition(b"\n")
+            self._read += len(whole[0]) + len(whole[1])
+            for line in whole[0].splitlines():
+                if line.startswith(b"{"):
+                    said = orjson.loads(line)
+                    self._told[said["event"]].append(said)
+        return self._told[event]
 
     def until_judged(self, times: int, seconds: float = 3_600) -> dict[str, Any]:
         """Wait for so many judgements since it was first started; the last one's line of the log."""

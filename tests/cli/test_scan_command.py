@@ -141,6 +141,52 @@ def test_an_earlier_result_is_put_back_when_publishing_breaks_off(tmp_path, monk
     assert (out / publish.MARK).read_text() == "old"
 
 
+KILLED = """
+import os, pathlib, signal, sys
+from stillwatch.outputs.publish import own_folder
+with own_folder(pathlib.Path(sys.argv[1]), "r", "no") as folder:
+    (folder / "large").write_text("half of it")
+    print(folder.name, flush=True)
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_in_use_or_not_ours_stays(tmp_path, monkeypatch):
+    def left(folder):
+        return {p.name for p in folder.iterdir()}
+
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", KILLED, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    dead, living = (p.stdout.readline().strip() for p in started)
+    started[0].communicate()
+    (tmp_path / ".r.original").mkdir()
+    for seconds, gone in ((publish.ABANDONED_SECONDS, set()), (0, {dead})):
+        monkeypatch.setattr(publish, "ABANDONED_SECONDS", seconds)
+        with publish.own_folder(tmp_path, "r", "no") as own:
+            assert left(tmp_path) == {dead, living, ".r.original", own.name} - gone
+    started[1].communicate()
+    with publish.own_folder(tmp_path, "r", "no"):
+        pass
+    assert left(tmp_path) == {".r.original"}
+
+
+def test_a_result_that_was_taken_away_and_not_replaced_is_put_back(tmp_path):
+    old = tmp_path / ".r.stillwatch-abcdefgh.old"
+    old.mkdir()
+    (old / publish.MARK).write_text("old")
+    out = tmp_path / "r"
+    with pytest.raises(ZeroDivisionError), publish.published(out) as folder:
+        assert (out / publish.MARK).read_text() == "old"
+        (folder / publish.MARK).write_text("new")
+        raise ZeroDivisionError
+    assert {p.name for p in tmp_path.iterdir()} == {"r"}
+
+
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [

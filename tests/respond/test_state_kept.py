@@ -102,6 +102,51 @@ def test_a_snapshot_is_loaded_anew_only_when_something_changed(state):
     assert standing.newer(state) is not standing
 
 
+def same(one, other):
+    """Whether two snapshots answer alike: the real ones and the dry runs, by what they are looked up by."""
+    tables = ("version", "_by_id", "_accounts", "_keys", "_addresses")
+    assert [getattr(one, t) for t in tables] == [getattr(other, t) for t in tables]
+    assert (list(one), len(one), list(one.planned())) == (list(other), len(other), list(other.planned()))
+    assert {m: n for m, n in one.measures.items() if n} == {m: n for m, n in other.measures.items() if n}
+
+
+def test_what_changed_makes_of_a_snapshot_what_a_new_load_gives(state, monkeypatch):
+    adopt(state, addresses={"least_accounts": 1})
+    snapshot, at = Standing.load(state, AT), AT
+    loaded = Standing.load
+    monkeypatch.setattr(Standing, "load", None)  # what changed is enough
+    on = {"addresses": {"203.0.113.1": frozenset({"a"})}}
+    steps = [
+        lambda: run_cycle(state, found(*suspects("C-1", "a", "b", p=0.995), digest="1", **on), at),
+        lambda: run_cycle(
+            state, found(*suspects("C-1", "b", "c"), *suspects("C-1", "v", victim=True, keys=("k", "l"))), at
+        ),
+        lambda: run_cycle(state, found(*suspects("C-1", "c"), digest="3", cleared=frozenset({"b"})), at),
+        lambda: (
+            adopt(state, dry_run=True) and run_cycle(state, found(*suspects("C-1", "c", "d", p=0.7), digest="4"), at)
+        ),
+        lambda: run_cycle(state, found(*suspects("C-2", "e"), digest="5"), at),
+    ]
+    for hours, step in zip((0, 1, 2, 3, 24 * 9), steps, strict=True):  # by the last, what held a week is over
+        at = AT + hours * HOUR
+        step()
+        newer = snapshot.newer(state, at)
+        assert newer is not snapshot
+        same(newer, loaded(state, at))
+        snapshot = newer
+    assert {d.subject for d in snapshot.planned()} == {"e"}
+
+
+def test_a_snapshot_of_another_database_or_of_a_later_time_is_loaded_whole(state):
+    adopt(state)
+    run_cycle(state, found(*suspects("C-1", "a")), AT)
+    ahead = Standing(state.version() + 5, (), AT)
+    assert [d.subject for d in ahead.newer(state, AT)] == ["a"]
+    later = Standing.load(state, AT + 30 * DAY)
+    run_cycle(state, found(*suspects("C-1", "a", "b"), digest="2"), AT + HOUR)
+    same(later.newer(state, AT + HOUR), Standing.load(state, AT + HOUR))
+
+
 def test_changes_since_a_version(state):
     adopt(state)
     start = state.version()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,7 +33,10 @@ from stillwatch.tables import (
     Table,
 )
 
-__all__ = ["write_results"]
+__all__ = ["HandOn", "write_results"]
+
+# Told of findings, and of the folder that holds what decisions are made from, before the rest of it is written.
+HandOn = Callable[[Findings, Path], None]
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -173,9 +176,17 @@ def _evidence(findings: Findings) -> list[dict[str, object]]:
     ]
 
 
-def _tables(engine: Engine, found: Assembled, findings: Findings, folder: Path) -> None:
+def _first(engine: Engine, found: Assembled, findings: Findings, folder: Path) -> None:
+    """What decisions are made from."""
     _write(folder, "accounts", OUT_ACCOUNTS, _accounts(engine, found))
     _write(folder, "memberships", OUT_MEMBERSHIPS, _memberships(engine, found))
+    _write(folder, "evidence", OUT_EVIDENCE, _evidence(findings))
+    (folder / "findings.json").write_text(
+        json.dumps(findings.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", "utf-8"
+    )
+
+
+def _tables(engine: Engine, found: Assembled, findings: Findings, folder: Path) -> None:
     _exchanges(engine, found, folder)
     groups = [*found.campaigns, *found.others]
     _write(
@@ -229,7 +240,6 @@ def _tables(engine: Engine, found: Assembled, findings: Findings, folder: Path) 
             for c in findings.campaigns
         ],
     )
-    _write(folder, "evidence", OUT_EVIDENCE, _evidence(findings))
 
 
 def write_results(
@@ -242,13 +252,17 @@ def write_results(
     inputs: Inputs,
     rejects: Rejects,
     absent: tuple[str, ...],
+    hand_on: HandOn,
 ) -> Findings:
-    """Write every output into `folder` and return the findings document."""
+    """Write every output into `folder` and return the findings document.
+
+    hand_on: called with the findings once all that decisions are made from is in `folder`, before what people and
+    programs read at their leisure is.
+    """
     findings = document(engine, found, settings=settings, gear=gear, inputs=inputs, rejects=rejects, absent=absent)
+    _first(engine, found, findings, folder)
+    hand_on(findings, folder)
     _tables(engine, found, findings, folder)
     write_links(engine, gear, folder, settings.k)
     (folder / "report.html").write_text(render_report(findings), "utf-8")
-    (folder / "findings.json").write_text(
-        json.dumps(findings.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", "utf-8"
-    )
     return findings

@@ -27,6 +27,7 @@ from stillwatch.respond.changes import MACHINE, Change
 from stillwatch.respond.decision import Decision, Limits, Measure
 from stillwatch.respond.policy import DEFAULTS, Policy, as_toml, parse_policy
 from stillwatch.respond.schema import APPEALS, CASES, DECISIONS, HEAD, INDICATORS, POLICIES, VERDICTS
+from stillwatch.respond.standing import Turned
 from stillwatch.tables import VERDICTS as VERDICTS_TABLE
 
 STATE = "stillwatch.db"
@@ -144,6 +145,18 @@ class State:
                 DECISIONS.c.ended_version > version, DECISIONS.c.since_version <= version, DECISIONS.c.expires > at
             )
             return Changes(now, _decisions(connection, new), _decisions(connection, ended))
+
+    def turned(self, version: int, since: datetime, at: datetime) -> Turned:
+        """What `standing(at)` has beyond `standing(since)`, which gave this version, and what it has no more."""
+        of = DECISIONS.c
+        # Each by an index of its own: what changed is read, however much stands.
+        new = select(DECISIONS).where(of.since_version > version, of.ended.is_(None), of.expires > at)
+        ended = select(of.decision_id).where(of.ended_version > version, of.since_version <= version)
+        over = select(of.decision_id).where(of.expires > since, of.expires <= at, of.ended.is_(None))
+        with database.reading(self.engine) as connection:
+            now = int(connection.execute(select(HEAD.c.version)).scalar_one())
+            gone = [str(row.decision_id) for chosen in (ended, over) for row in connection.execute(chosen)]
+            return Turned(now, _decisions(connection, new), tuple(gone))
 
     def decision(self, decision_id: str) -> Kept | None:
         """A decision, whether it stands or not."""

@@ -21,7 +21,7 @@ from stillwatch.campaigns.verdicts import heed
 from stillwatch.engine import DuckDB, Engine
 from stillwatch.enrich import Gear
 from stillwatch.findings import Findings
-from stillwatch.outputs import write_results
+from stillwatch.outputs import HandOn, write_results
 from stillwatch.outputs.assembled import Assembled, assemble
 from stillwatch.scan.known import Known, account_ids, known_of, register_known, silent_accounts
 from stillwatch.scan.parts import Parts
@@ -65,7 +65,7 @@ class Scan:
     progress: Progress
     within: SparkSession | None
 
-    def run(self, folder: Path) -> Findings:
+    def run(self, folder: Path, hand_on: HandOn) -> Findings:
         """Read, judge, and write the results into `folder`."""
         settings = self.settings
         # Small and quickly read: a fault in them is told at once.
@@ -83,6 +83,7 @@ class Scan:
                 inputs=replace(self.inputs, formats=read.formats),
                 rejects=self.rejects,
                 absent=read.absent,
+                hand_on=hand_on,
             )
 
     def _engine(self) -> AbstractContextManager[Engine]:

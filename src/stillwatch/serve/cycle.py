@@ -60,9 +60,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One judgement: the findings, the folder that holds them all, when the cycle began, and how long it took.
+    """One judgement: the findings, a folder with what decisions are made from, when the cycle began, and how long it
+    took until then.
 
-    stages: seconds of each stage of the scan, by its name.
+    stages: seconds of each stage of the scan, by its name. The rest of the findings is published after it was handed
+    on, and the folder is theirs then.
     """
 
     findings: Findings
@@ -90,7 +92,8 @@ class Cycle:
     """Drains and judges, over and over. One at a time works on a store; it is the store's writer."""
 
     def __init__(self, plan: Plan, settings: Settings, hand_on: Callable[[Judged], None]) -> None:
-        """hand_on: called after every judgement, in the cycle's thread; the next one begins when it has returned."""
+        """hand_on: called with every judgement, in the cycle's thread. What it raises is raised once the findings are
+        published, and the next cycle judges and hands on, though no traffic may have come."""
         self.plan = plan
         self.settings = settings
         self._hand_on = hand_on
@@ -145,22 +148,29 @@ class Cycle:
             self._progress(stage, done, total)
             stages.at(stage)
 
+        faults: list[Exception] = []
+
+        def hand_on(findings: Findings, folder: Path) -> None:
+            stages.at("write")
+            try:
+                self._hand_on(Judged(findings, folder, began, time.monotonic() - since, stages.seconds))
+            except Exception as error:
+                faults.append(error)
+
         try:
-            findings = scan(self._request(), self.settings, progress, drain)
-            stages.at("upkeep")
+            findings = scan(self._request(), self.settings, progress, drain, hand_on)
         except BaseException:
+            self._asked.set()  # so that the next cycle judges what was taken, though no traffic may have come
             self._drop(drain, self._taken(drain))
             raise
+        self._judged = True
+        if faults:
+            self._asked.set()
         self._drop(drain, drain.segments)
         self._upkeep()
-        self._judged = True
-        stages.at("")
+        if faults:
+            raise faults[0]
         self.last = Judged(findings, self.plan.findings, began, time.monotonic() - since, stages.seconds)
-        try:
-            self._hand_on(self.last)
-        except BaseException:
-            self._asked.set()  # so that the next cycle judges, and hands on, though no traffic may have come
-            raise
         return self.last
 
     def drain(self) -> int:

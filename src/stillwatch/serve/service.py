@@ -35,6 +35,8 @@ OWN_HEADER = b"x-stillwatch-key"
 LONGEST_ID = 512
 # As text with a zone; longer ones are none.
 LONGEST_ADDRESS = 64
+# Answers about decisions that have ended, which are kept until there are more of them than of those that stand: 0.5 MB.
+KEPT_ANSWERS = 1_024
 # Reading an address takes a quarter of a look-up's time, and the same ones come again. Some 20 MB when full.
 MOST_ADDRESSES = 65_536
 
@@ -114,12 +116,11 @@ class Service:
         finally:
             gc.enable()
         if newer is not self.standing:
-            self.standing, self._answers = newer, {}
-            counts = dict.fromkeys(Measure, 0)
-            for decision in newer:
-                counts[decision.measure] += 1
-            for measure, count in counts.items():
-                self.metrics.standing.labels(measure.text).set(count)
+            self.standing = newer
+            if len(self._answers) > 2 * len(newer) + KEPT_ANSWERS:  # a decision's answer never changes: let go in bulk
+                self._answers = {}
+            for measure in Measure:
+                self.metrics.standing.labels(measure.text).set(newer.measures.get(measure, 0))
             self.metrics.version.set(newer.version)
             gc.freeze()
         self._heard = time.monotonic()

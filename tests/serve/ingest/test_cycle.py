@@ -10,6 +10,7 @@ from intake_service import client, cycle, ids, ndjson, record, stored
 from intake_service import settings as service_settings
 
 from stillwatch.errors import InputError
+from stillwatch.respond.found import read_found
 from stillwatch.serve.cycle import Cycle
 from stillwatch.serve.spool import Key, Payload, Spool, sealed, used
 from stillwatch.store.states import newest
@@ -31,10 +32,19 @@ def test_a_campaign_in_live_traffic_is_found_and_handed_on_and_no_prompt_stays(t
         for start in range(0, len(found), 500):
             assert http.post("/v1/exchanges", content=ndjson(*found[start : start + 500])).status_code == 200
     handed = []
+
+    def hand_on(judged):
+        there = tmp_path / "findings"
+        handed.append((judged, judged.folder, read_found(judged.folder), there.exists()))
+
     known = write(tmp_path / "known", [], accounts(), 0) / "accounts.parquet"
-    one = cycle(tmp_path, hand_on=handed.append, accounts=known)
+    one = cycle(tmp_path, hand_on=hand_on, accounts=known)
     judged = one.once()
-    assert handed == [judged]
+    [(early, beside, found_by_then, published)] = handed
+    assert early.findings == judged.findings
+    assert len(found_by_then.suspects) == len(HAND)
+    assert not published  # decisions are made before the rest is written
+    assert not beside.exists()
     assert [c.accounts for c in judged.findings.campaigns] == [len(HAND)]
     assert (judged.folder / "findings.json").exists()
     shown = [p.text for c in judged.findings.campaigns for w in c.workloads for p in w.passages]
@@ -52,9 +62,13 @@ def test_what_stands_beside_the_traffic_is_read_anew_each_cycle(tmp_path):
     one = cycle(tmp_path, account_events=events)
     assert one.once().findings.traffic.exchanges == 2
     send(tmp_path, 3)
+    whole = events.read_text()
     events.write_text('{"account_id": "a1"}\n')
     with pytest.raises(InputError, match=r"events\.jsonl"):
         one.once()
+    one.drain()  # as after every failure
+    events.write_text(whole)
+    assert one.once().findings.traffic.exchanges == 3  # though nothing came since
 
 
 def test_a_new_process_judges_what_the_store_holds_once(tmp_path):
@@ -117,6 +131,8 @@ def test_what_could_not_be_handed_on_is_handed_on_by_the_next_cycle(tmp_path):
     one = cycle(tmp_path, hand_on=hand_on)
     with pytest.raises(RuntimeError):
         one.once()
+    assert (tmp_path / "findings" / "report.html").exists()
+    assert used(tmp_path / "spool") == 0
     one.once()
     assert len(given) == 2
 
