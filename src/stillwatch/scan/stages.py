@@ -144,7 +144,10 @@ class Scan:
         asked = {text.job: intents(" ".join(t.text for t in texts if t.job == text.job)) for text in texts}
         _register_intents(engine, asked)
         silent = frozenset(read.absent) | silent_accounts(engine)
-        candidates, remarks = heed(find(engine, jobs, silent, self.progress), known.verdicts, account_ids(engine))
+        ids_of = account_ids(engine)
+        spoken_of = frozenset(name for verdict in known.verdicts for name in (verdict.subject, *verdict.accounts))
+        named = [number for number, name in ids_of.items() if name in spoken_of] if spoken_of else []
+        candidates, remarks = heed(find(engine, jobs, silent, self.progress, named), known.verdicts, ids_of)
         for remark in remarks:
             self.rejects.note(remark)
         self.progress("members", 0, None)
