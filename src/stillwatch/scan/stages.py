@@ -136,7 +136,9 @@ class Scan:
             self.progress(stage, done, ids)
 
         here = store.Local(self.work / "enriched", self.work, self.settings.threads, since, progress)
-        store.build(engine, ids < rows, here if self.within is None else None)
+        # Where fewer parties are enough to show a text, what so many share must be known too.
+        least = min(store.LEAST_PROMPTS, self.settings.k)
+        store.build(engine, ids < rows, here if self.within is None else None, least)
         register_known(engine, known)
         jobs = find_jobs(engine, partial(self.progress, "workloads"))
         engine.register("job_passages", jobs.passages)
