@@ -52,8 +52,8 @@ def judged(given: tuple[str, int, int, float | None]) -> tuple[Floats, npt.NDArr
     world, exchanges, seed, attackers = given
     groups: list[tuple[float, list[str]]] = []
 
-    def found(engine: Engine, *more: Any) -> list[Candidate]:
-        candidates, ids = find(engine, *more), account_ids(engine)
+    def found(engine: Engine, *more: Any, **named: Any) -> list[Candidate]:
+        candidates, ids = find(engine, *more, **named), account_ids(engine)
         for candidate in candidates:
             sure = candidate.weighed.members[candidate.membership >= SURE]
             groups.append((candidate.judgement.product, [ids[n] for n in sure.tolist()]))

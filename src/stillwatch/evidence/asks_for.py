@@ -33,6 +33,7 @@ KIND = Conduct(
     GROUP BY j.group_no
     """,
     weigh=weigh,
+    most={"application": 1.5, "evader": 1.5},
     examples=(
         Example({"jobs": 3, "asking": 3}, least=1.5),
         Example({"jobs": 3, "asking": 0}, most=0),
