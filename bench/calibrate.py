@@ -3,9 +3,9 @@
     python -m bench.calibrate [--write]
 
 Simulates and scans each world, takes the bare product of the likeliest group that an account surely is of as the
-probability that it takes part, and finds the slope and intercept of least log loss (Platt 1999). Only groups whose
-product is one in ten and more: the rest says nothing of where it matters. One innocent account at the highest odds and
-one guilty at the lowest are added, so that a few worlds without a mistake do not make for certainty. --write: into
+probability that it takes part, and finds the slope of least log loss. Only groups whose product is one in ten and more:
+the rest says nothing of where it matters. One innocent account at the highest odds and one guilty at the lowest are
+added, so that a few worlds without a mistake do not make for certainty. --write: into
 src/stillwatch/campaigns/calibration.json.
 """
 
@@ -21,7 +21,7 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 import orjson
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
 from stillwatch.campaigns import find
@@ -44,6 +44,7 @@ WORLDS: tuple[tuple[str, int, int, float | None], ...] = (
 TOLD = 0.1
 # Accounts that surely are of their group: of others it is membership that errs.
 SURE = 0.9
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -75,9 +76,9 @@ def judged(given: tuple[str, int, int, float | None]) -> tuple[Floats, npt.NDArr
     return np.asarray(odds, np.float64), np.array([roles[a] == "member" for a in told], np.bool_)
 
 
-def loss(slope: float, intercept: float, odds: Floats, guilty: npt.NDArray[np.bool_]) -> float:
+def loss(slope: float, odds: Floats, guilty: npt.NDArray[np.bool_]) -> float:
     """Mean natural log loss."""
-    return float(np.logaddexp(0, np.where(guilty, -1, 1) * (slope * odds + intercept)).mean())
+    return float(np.logaddexp(0, np.where(guilty, -1, 1) * slope * odds).mean())
 
 
 def main() -> None:
@@ -93,17 +94,13 @@ def main() -> None:
     odds, guilty = (np.concatenate([pair[i] for pair in every]) for i in (0, 1))
     extremes = np.array([odds.max(), odds.min()])
     with_doubt = np.append(odds, extremes), np.append(guilty, [False, True])
-    slope, intercept = minimize(lambda x: loss(x[0], x[1], *with_doubt), (1.0, 0.0)).x
-    between = (odds >= min(0.0, -intercept / slope)) & (odds < max(0.0, -intercept / slope))
-    print(f"between the bare odds that are even now and even ones: {int(between.sum())} accounts, "
-          f"{int(guilty[between].sum())} take part")  # fmt: skip
+    slope = float(minimize_scalar(lambda s: loss(s, *with_doubt), bounds=(0.3, 12), method="bounded").x)
     fitted = {
-        "slope": round(float(slope), 3),
-        "intercept": round(float(intercept), 3),
+        "slope": round(slope, 3),
         "worlds": [f"{world} {seed}" for world, _, seed, _ in WORLDS],
         "accounts": len(odds),
-        "log_loss": round(loss(slope, intercept, odds, guilty), 4),
-        "bare": round(loss(1.0, 0.0, odds, guilty), 4),
+        "log_loss": round(loss(slope, odds, guilty), 4),
+        "bare": round(loss(1.0, odds, guilty), 4),
         "command": "python -m bench.calibrate",
     }
     text = orjson.dumps(fitted, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

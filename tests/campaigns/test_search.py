@@ -198,8 +198,8 @@ def test_what_can_only_be_cleared_and_hardly_anybody_sends_mainly_is_not_weighed
 
 
 def test_a_group_is_left_out_only_where_all_that_there_may_be_would_leave_it_cleared(monkeypatch):
-    """Against a prior of seven bits for strangers; a product of a quarter is what clears (`calibration`)."""
-    monkeypatch.setattr("stillwatch.campaigns.search.most_bits", lambda *_, **__: np.array([5.2, 5.5]))
+    """Against a prior of seven bits for strangers; a product of a third is what clears (`calibration`)."""
+    monkeypatch.setattr("stillwatch.campaigns.search.most_bits", lambda *_, **__: np.array([5.9, 6.2]))
     search = _Search(None, frozenset(), SimpleNamespace(), lambda *_: None)
     assert search.may_be_more_than_cleared([np.array([0]), np.array([1])]).tolist() == [False, True]
-    assert calibration().of(1 / (1 + 2 ** (7 - 5.2))) < CLEARED <= calibration().of(1 / (1 + 2 ** (7 - 5.5)))
+    assert calibration().of(1 / (1 + 2 ** (7 - 5.9))) < CLEARED <= calibration().of(1 / (1 + 2 ** (7 - 6.2)))
