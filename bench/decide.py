@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.respond.decision import Decision, Limits, Measure
+from stillwatch.respond.standing import Standing
 from stillwatch.respond.state import State
 from stillwatch.serve.access.keys import KeyFile, new
 from stillwatch.serve.access.limits import ASGIApp, Receive, Scope, Send
@@ -108,7 +109,7 @@ def wrk(url: str, *, token: str, seconds: float, core: int, connections: int, sc
 
 
 def changing(folder: Path, every: float, stop: threading.Event) -> None:
-    """One more decision every so many seconds: the service takes all of them in anew."""
+    """One more decision every so many seconds, which the service takes in."""
     state = State.open(folder / "state.db")
     for number in count():
         if stop.wait(every):
@@ -116,6 +117,23 @@ def changing(folder: Path, every: float, stop: threading.Event) -> None:
         with state.changing("bench") as change:
             made = dataclasses.replace(_decision(0, datetime.now(UTC)), decision_id=f"n{number:08}")
             change.decide([(made, True)])
+
+
+def taken_in(folder: Path, changes: int = 10) -> dict[str, float]:
+    """Processor seconds to load all that stands, and milliseconds to take in one decision more."""
+    state = State.open(folder / "state.db")
+    began = time.process_time()
+    standing = Standing.load(state)
+    loaded, spent = time.process_time() - began, 0.0
+    for number in range(changes):
+        with state.changing("bench") as change:
+            made = dataclasses.replace(_decision(0, datetime.now(UTC)), decision_id=f"t{number:08}")
+            change.decide([(made, True)])
+        began = time.process_time()
+        standing = standing.newer(state)
+        spent += time.process_time() - began
+    state.close()
+    return {"processor_seconds_to_load": round(loaded, 2), "processor_ms_a_change": round(1_000 * spent / changes, 1)}
 
 
 def measured(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -154,7 +172,7 @@ def measured(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "hello_a_second": round(total["hello"]), "ratio": round(total["look_up"] / total["hello"], 3),
         "p50_ms": round(max(t["p50_ms"] for t in turns["look_up"]), 3),
         "p99_ms": round(max(t["p99_ms"] for t in turns["look_up"]), 3),
-        "hello_p99_ms": round(max(t["p99_ms"] for t in turns["hello"]), 3),
+        "hello_p99_ms": round(max(t["p99_ms"] for t in turns["hello"]), 3), **taken_in(folder),
     }  # fmt: skip
 
 

@@ -149,14 +149,16 @@ class State:
     def turned(self, version: int, since: datetime, at: datetime) -> Turned:
         """What `standing(at)` has beyond `standing(since)`, which gave this version, and what it has no more."""
         of = DECISIONS.c
-        # Each by an index of its own: what changed is read, however much stands.
-        new = select(DECISIONS).where(of.since_version > version, of.ended.is_(None), of.expires > at)
-        ended = select(of.decision_id).where(of.ended_version > version, of.since_version <= version)
+        # Each by one index, so that what changed is read, however much stands: SQLite would rather go through all that
+        # has not expired, or is older than this version, were it asked for that besides.
+        new = select(DECISIONS).where(of.since_version > version, of.ended.is_(None))
+        ended = select(of.decision_id).where(of.ended_version > version)
         over = select(of.decision_id).where(of.expires > since, of.expires <= at, of.ended.is_(None))
         with database.reading(self.engine) as connection:
             now = int(connection.execute(select(HEAD.c.version)).scalar_one())
             gone = [str(row.decision_id) for chosen in (ended, over) for row in connection.execute(chosen)]
-            return Turned(now, _decisions(connection, new), tuple(gone))
+            stands = (decision for decision in _decisions(connection, new) if decision.expires > at)
+            return Turned(now, tuple(stands), tuple(gone))
 
     def decision(self, decision_id: str) -> Kept | None:
         """A decision, whether it stands or not."""

@@ -214,9 +214,7 @@ class Scan:
         column = places.schema.get_field_index("exchange_no")
         return read_texts(places.set_column(column, "exchange_no", pa.array(at)), batches, self.gear, self.settings.k)
 
-    def _again(
-        self, numbers: Integers, inputs: sources.Inputs, rows: int
-    ) -> tuple[Integers, Iterator[pa.RecordBatch]]:
+    def _again(self, numbers: Integers, inputs: sources.Inputs, rows: int) -> tuple[Integers, Iterator[pa.RecordBatch]]:
         """Exchanges read a second time: batches that hold them, and where each of `numbers` stands in these. Numbers
         count the exchanges of `inputs`, of which there are `rows`."""
         paths = [file.path for file in inputs.traffic]
