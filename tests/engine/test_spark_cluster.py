@@ -91,7 +91,9 @@ def scanned(java, small_world, tmp_path_factory) -> Scanned:
         with cluster(logs) as running:
             conf = {
                 "spark.sql.shuffle.partitions": "2",
-                "spark.network.timeout": "600s",  # an executor that waits for a core is not lost
+                # An executor or a driver that waits for a core is not lost.
+                "spark.network.timeout": "600s",
+                "spark.executor.heartbeatInterval": "60s",
                 "spark.ui.enabled": "false",
                 "spark.log.level": "ERROR",
             }
