@@ -192,9 +192,13 @@ def test_what_can_only_be_cleared_and_hardly_anybody_sends_mainly_is_not_weighed
     sent = pa.table(dict(zip(("job", "account_no", "exchanges"), zip(*rows, strict=True), strict=True)))
     everything = np.full(30, 100)
     everything[[10, 11]] = 10_000
-    monkeypatch.setattr("stillwatch.campaigns.search.most_bits", lambda *_, **__: np.array([most, 0.0]))
+    monkeypatch.setattr(
+        "stillwatch.campaigns.search.most_bits", lambda _, groups, *__, **___: np.full(len(groups), most)
+    )
     search = _Search(None, frozenset(), SimpleNamespace(sent=Senders(sent), everything=everything), lambda *_: None)
     assert search.worth_weighing({0: np.array([0]), 1: np.array([1])}, named) == kept
+    assert search.worth_weighing({7: np.array([0, 1])}, named) == {7}
+    assert search.worth_weighing({}, named) == set()
 
 
 def test_a_group_is_left_out_only_where_all_that_there_may_be_would_leave_it_cleared(monkeypatch):

@@ -187,14 +187,20 @@ class _Search:
     def worth_weighing(self, jobs_of: dict[int, Integers], named: Collection[int]) -> frozenset[int]:
         """Of groups, given by their jobs, those that somebody could look at or that could be more than cleared; and all
         of accounts that were named."""
-        sent = self.sends.sent
-        rows = [sent.of_jobs(own) for own in jobs_of.values()]
-        accounts = [np.unique(sent.account[at]) for at in rows]
-        main = sent.exchanges >= MAIN_JOB * self.sends.everything[sent.account]
-        kept = self.may_be_more_than_cleared(accounts)
-        kept |= np.array([len(np.unique(sent.account[at[main[at]]])) >= LEAST_TOLD for at in rows], np.bool_)
-        if named:
-            kept |= np.array([np.isin(of, list(named)).any() for of in accounts], np.bool_)
+        if not jobs_of:
+            return frozenset()
+        sent, everybody = self.sends.sent, len(self.sends.everything)
+        row, place = sent.of_each(np.concatenate(list(jobs_of.values())))
+        of = np.repeat(np.arange(len(jobs_of)), [len(own) for own in jobs_of.values()])[place]
+        account = sent.account[row]
+        main = sent.exchanges[row] >= MAIN_JOB * self.sends.everything[account]
+        mainly = np.unique(of[main] * everybody + account[main]) // everybody
+        kept = np.bincount(mainly, minlength=len(jobs_of)) >= LEAST_TOLD
+        kept[of[np.isin(account, list(named))]] = True
+        group, account = np.divmod(np.unique(of * everybody + account), everybody)
+        accounts = np.split(account, np.searchsorted(group, np.arange(1, len(jobs_of))))
+        asked = np.flatnonzero(~kept)
+        kept[asked] = self.may_be_more_than_cleared([accounts[n] for n in asked])
         return frozenset(number for number, keep in zip(jobs_of, kept, strict=True) if keep)
 
     def may_be_more_than_cleared(self, groups: list[Integers]) -> npt.NDArray[np.bool_]:

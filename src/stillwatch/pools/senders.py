@@ -40,6 +40,14 @@ class Senders:
         """The rows of some jobs, ascending."""
         return _rows(*self._by_job, jobs)
 
+    def of_each(self, jobs: Integers) -> tuple[Integers, Integers]:
+        """The rows of jobs that may be given several times, and for each row the place of its job among them."""
+        order, values = self._by_job
+        first, size = np.searchsorted(values, jobs), np.searchsorted(values, jobs, side="right")
+        size = size - first
+        within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+        return order[np.repeat(first, size) + within], np.repeat(np.arange(len(jobs)), size)
+
 
 def _rows(order: Integers, values: Integers, wanted: Integers) -> Integers:
     """Places of the wanted values (distinct), where `order` brings them into the order of `values`."""
