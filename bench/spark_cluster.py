@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pyspark
 
 HOME = Path(pyspark.__file__).parent
@@ -34,26 +35,18 @@ class Cluster:
     url: str
     workers: tuple[subprocess.Popen[bytes], ...]
 
-    def executors(self) -> list[int]:
-        """Process ids of the executors that the workers run just now."""
-        return [pid for worker in self.workers for pid in _children(worker.pid) if _is_executor(pid)]
+    def processor(self) -> list[float]:
+        """Seconds of processor time that each worker has used, with its executors and their Python."""
+        return [_used(worker.pid) for worker in self.workers]
 
 
-def _children(pid: int) -> list[int]:
-    with suppress(OSError):
-        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] + [
-            int(n)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            if task.name != str(pid)
-            for n in (task / "children").read_text().split()
-        ]
-    return []
-
-
-def _is_executor(pid: int) -> bool:
-    with suppress(OSError):
-        return b"ExecutorBackend" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    return False
+def _used(pid: int) -> float:
+    seconds = 0.0
+    first = psutil.Process(pid)
+    for process in (first, *first.children(recursive=True)):
+        with suppress(psutil.Error):
+            seconds += sum(process.cpu_times()[:4])  # user, system, and both of children that have ended
+    return seconds
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """Stillwatch beside other detectors: one command, one table, the same worlds in one run.
 
-    python -m bench.peers [--exchanges N] [--tuning SEED ...] [--fresh SEED ...] [--worlds NAME ...] [--peers NAME ...]
-        [--minilm] [--ablation] [--minutes N] [--work DIR]
+    python -m bench.peers [--exchanges N] [--fresh WORLD:SEED ...] [--tuning SEED ...] [--attackers SHARE]
+        [--peers NAME ...] [--minilm] [--ablation] [--minutes N] [--hours N] [--work DIR]
 
 Prints for every kind of world a row a detector, as Markdown, and first how long it takes at most. Needs uv and a
 package index. What was run before on the same worlds with the same code is not run again, so that a broken run goes on
-where it was.
+where it was, and one that is over its hours says what it has.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.peers.figures import Choice, Labelled, best_window, chosen, figures, finished, labelled, window_rates
-from bench.peers.running import OWN, PEERS, Peer, Ran, Runs, without
+from bench.peers.running import OWN, PEERS, PRODUCT, Peer, Ran, Runs, digest, without
 from bench.peers.told import Told
 from bench.peers.windows import SHARES
 from stillwatch.evaluate.calibration import ACCUSED
 from stillwatch.evidence import kinds
 from stillwatch.simulate import WORLDS, simulate
 
-KINDS = ("february-2026", "summer-2026", "mixture", "look-alikes")
+SIMULATOR = PRODUCT / "simulate"
+FRESH = ("february-2026:911", "summer-2026:911", "mixture:911", "look-alikes:911")
 # The sentence encoder takes minutes where there are thousands of accounts, to say only how many of them are accused.
 WITHOUT_MINILM = ("look-alikes",)
 
@@ -48,18 +50,39 @@ class Result:
     runs: list[Ran]
 
 
-def make(options: argparse.Namespace, folder: Path) -> dict[str, Made]:
-    """Simulate every world anew: it takes seconds, and a kept one could be older than the simulator."""
+def make(options: argparse.Namespace) -> dict[str, Made]:
+    """Simulate every world, but for those that an earlier run left and the simulator as it is now made."""
+    folder = options.work / "worlds" / digest([SIMULATOR])
+    folder.mkdir(parents=True, exist_ok=True)
 
     def world(kind: str, seed: int) -> Path:
-        path = folder / f"{kind}-{seed}"
-        simulate(path, world=kind, exchanges=options.exchanges, seed=seed)
+        attackers = options.attackers if "attackers" in WORLDS[kind].options else None
+        share = "" if attackers is None else f"-{attackers:g}"
+        path = folder / f"{kind}{share}-{options.exchanges}-{seed}"
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+                made = Path(unfinished) / "world"
+                simulate(made, world=kind, exchanges=options.exchanges, seed=seed, attackers=attackers)
+                made.rename(path)
         return path
 
+    fresh: dict[str, list[int]] = {}
+    for kind, seed in options.fresh:
+        fresh.setdefault(kind, []).append(seed)
     return {
-        kind: Made(tuple(world(kind, s) for s in options.tuning), tuple(world(kind, s) for s in options.fresh))
-        for kind in options.worlds
+        kind: Made(tuple(world(kind, s) for s in options.tuning), tuple(world(kind, s) for s in seeds))
+        for kind, seeds in fresh.items()
     }
+
+
+def world_and_seed(given: str) -> tuple[str, int]:
+    """WORLD:SEED as it was given."""
+    kind, _, seed = given.partition(":")
+    if kind not in WORLDS:
+        raise argparse.ArgumentTypeError(f"{given}: no such world; there are {', '.join(WORLDS)}")
+    if not seed.isdigit():
+        raise argparse.ArgumentTypeError(f"{given}: give a seed after a colon, e.g. {kind}:911")
+    return kind, int(seed)
 
 
 def run(runs: Runs, peer: Peer, made: dict[str, Made]) -> dict[str, Result]:
@@ -120,10 +143,11 @@ def number(value: float | None) -> str:
 def row(results: dict[str, Result], kind: str, minutes: float) -> list[str]:
     """A line of the table of accounts."""
     result, choice = results[kind], choice_of(results, kind)
-    late = any(r.outcome == "did not finish" for r in result.runs)
+    outcomes = {r.outcome for r in result.runs}
+    late = "did not finish" in outcomes
     if choice is None or choice.setting not in finished(result.fresh):
-        failed = any(r.outcome == "failed" for r in result.runs)
-        why = f"did not finish in {minutes:g} minutes" if late else "failed" if failed else "nothing to tune on"
+        stopped = f"did not finish in {minutes:g} minutes" if late else "nothing to tune on"
+        why = next((word for word in ("failed", "not run") if word in outcomes), stopped)
         return [result.peer.name, why, *[""] * 7]
     f = figures(result.fresh, choice)
     seconds = sum(r.seconds for r in result.runs) / len(result.runs)
@@ -141,8 +165,8 @@ def row(results: dict[str, Result], kind: str, minutes: float) -> list[str]:
 
 
 HEAD = [
-    "detector", "accused", "wrongly", "precision", "recall", "AP", "recall at 0.1% of innocents", "seconds a world",
-    "operating point",
+    "detector", "accused", "wrongly", "precision", "recall", "AP", "recall at 0.1% of innocents",
+    "processor seconds a world", "operating point",
 ]  # fmt: skip
 
 
@@ -181,28 +205,30 @@ def windows_table(everything: Sequence[dict[str, Result]], made: dict[str, Made]
 def main() -> None:
     given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     given.add_argument("--exchanges", type=int, default=20_000)
-    given.add_argument("--tuning", type=int, nargs="+", default=[901], help="seeds of the worlds to tune on")
-    given.add_argument("--fresh", type=int, nargs="+", default=[911, 912], help="seeds of the worlds to judge on")
-    given.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(KINDS))
+    given.add_argument("--fresh", type=world_and_seed, nargs="+", metavar="WORLD:SEED", help="the worlds to judge on",
+                       default=[world_and_seed(w) for w in FRESH])  # fmt: skip
+    given.add_argument("--tuning", type=int, nargs="+", default=[901], help="seeds to tune on, in each kind of world")
+    given.add_argument("--attackers", type=float, help="of the world mixture")
     given.add_argument("--peers", nargs="+", help="beginnings of names; without it all")
     given.add_argument("--minilm", action="store_true", help="the statistics on a sentence encoder too: takes longest")
     given.add_argument("--ablation", action="store_true", help="Stillwatch with each view of evidence left out")
-    given.add_argument("--minutes", type=float, default=4, help="time limit of one process")
+    given.add_argument("--minutes", type=float, default=4, help="of processor time, the limit of one process")
+    given.add_argument("--hours", type=float, default=float("inf"), help="after these no process is begun")
     given.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "stillwatch-bench" / "peers")
     options = given.parse_args()
     asked = tuple(p.lower() for p in options.peers or [""])
     peers = [p for p in PEERS if p.name.lower().startswith(asked) and (options.minilm or "minilm" not in p.options)]
     if options.ablation:
         peers = [OWN, *[without(view) for view in sorted({kind.view for kind in kinds()})]]
-    runs = Runs(options.work, options.minutes * 60)
-    with tempfile.TemporaryDirectory() as folder:
-        made = make(options, Path(folder))
-        most = most_runs(peers, made)
-        hours = most * options.minutes / 60
-        print(f"{most} runs of {options.minutes:g} minutes at most: {hours:.1f} hours at most", file=sys.stderr)
-        everything = [run(runs, peer, made) for peer in peers]
-        accounts_tables(everything, made, options.minutes)
-        windows_table(everything, made)
+        options.tuning = []
+    runs = Runs(options.work, options.minutes * 60, time.monotonic() + options.hours * 3600)
+    made = make(options)
+    most = most_runs(peers, made)
+    hours = most * options.minutes / 60
+    print(f"{most} runs of {options.minutes:g} minutes at most: {hours:.1f} hours of a core", file=sys.stderr)
+    everything = [run(runs, peer, made) for peer in peers]
+    accounts_tables(everything, made, options.minutes)
+    windows_table(everything, made)
 
 
 if __name__ == "__main__":

@@ -120,14 +120,28 @@ def test_a_line_half_written_is_run_again(tmp_path: Path) -> None:
 
 
 def test_a_peer_past_its_limit_keeps_what_it_had_finished(tmp_path: Path) -> None:
-    peer, on = scripted(tmp_path, "tell({'s': {'a': 1.0}})\ntime.sleep(60)"), a_world(tmp_path)
+    peer, on = scripted(tmp_path, "tell({'s': {'a': 1.0}})\nwhile True: pass"), a_world(tmp_path)
     ran = Runs(tmp_path / "work", 2).run(peer, on, [], False)
     assert (ran.outcome, ran.told.settings) == ("did not finish", {"s": {"a": 1.0}})
-    assert ran.seconds < 30
+    assert 2 <= ran.seconds < 30
+
+
+def test_the_time_of_children_counts(tmp_path: Path) -> None:
+    child = "import subprocess\nsubprocess.run([sys.executable, '-c', 'while True: pass'])"
+    ran = Runs(tmp_path / "work", 2).run(scripted(tmp_path, child), a_world(tmp_path), [], False)
+    assert ran.outcome == "did not finish"
+    assert 2 <= ran.seconds < 10
+
+
+def test_once_its_hours_are_over_only_what_was_run_is_told(tmp_path: Path) -> None:
+    peer, on = scripted(tmp_path, "tell({'s': {'a': 1.0}})"), a_world(tmp_path)
+    assert Runs(tmp_path / "work", 60, until=0).run(peer, on, [], False).outcome == "not run"
+    Runs(tmp_path / "work", 60).run(peer, on, [], False)
+    assert Runs(tmp_path / "work", 60, until=0).run(peer, on, [], False).told.settings == {"s": {"a": 1.0}}
 
 
 def test_a_stop_stands_until_there_is_more_time(tmp_path: Path) -> None:
-    peer, on = scripted(tmp_path, "time.sleep(2)"), a_world(tmp_path)
+    peer, on = scripted(tmp_path, "while time.process_time() < 2: pass"), a_world(tmp_path)
     outcomes = [Runs(tmp_path / "work", limit).run(peer, on, [], False).outcome for limit in (1, 1, 60)]
     assert outcomes == ["did not finish", "did not finish", "done"]
     assert (tmp_path / "count").read_text() == "xx"

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stillwatch.campaigns.search import _common_jobs, _confirmed, _Part, _Search
+from stillwatch.campaigns.calibration import calibration
+from stillwatch.campaigns.search import CLEARED, _common_jobs, _confirmed, _Part, _Search
 from stillwatch.evidence.weigh import Weighed
 from stillwatch.pools import Senders
 
@@ -181,3 +182,24 @@ def test_of_a_job_that_few_run_nothing_more_is_asked(runs_of_two_jobs):
 def factor(probability):
     """A judgement of which only the first factor is asked."""
     return SimpleNamespace(factors=[SimpleNamespace(probability=probability)])
+
+
+@pytest.mark.parametrize(("most", "named", "kept"), [(0.0, (), {1}), (9.0, (), {0, 1}), (0.0, {12}, {0, 1})])
+def test_what_can_only_be_cleared_and_hardly_anybody_sends_mainly_is_not_weighed(monkeypatch, most, named, kept):
+    """Of both groups a job has six runners; the first is in passing for two of them. What the links leave open, and
+    what an analyst spoke of, is weighed in any case."""
+    rows = [(0, a, 9) for a in range(10, 16)] + [(1, a, 9) for a in range(20, 26)]
+    sent = pa.table(dict(zip(("job", "account_no", "exchanges"), zip(*rows, strict=True), strict=True)))
+    everything = np.full(30, 100)
+    everything[[10, 11]] = 10_000
+    monkeypatch.setattr("stillwatch.campaigns.search.most_bits", lambda *_, **__: np.array([most, 0.0]))
+    search = _Search(None, frozenset(), SimpleNamespace(sent=Senders(sent), everything=everything), lambda *_: None)
+    assert search.worth_weighing({0: np.array([0]), 1: np.array([1])}, named) == kept
+
+
+def test_a_group_is_left_out_only_where_all_that_there_may_be_would_leave_it_cleared(monkeypatch):
+    """Against a prior of seven bits for strangers; a product of a third is what clears (`calibration`)."""
+    monkeypatch.setattr("stillwatch.campaigns.search.most_bits", lambda *_, **__: np.array([5.9, 6.2]))
+    search = _Search(None, frozenset(), SimpleNamespace(), lambda *_: None)
+    assert search.may_be_more_than_cleared([np.array([0]), np.array([1])]).tolist() == [False, True]
+    assert calibration().of(1 / (1 + 2 ** (7 - 5.9))) < CLEARED <= calibration().of(1 / (1 + 2 ** (7 - 6.2)))

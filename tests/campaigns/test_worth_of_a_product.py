@@ -10,8 +10,8 @@ from stillwatch.campaigns.calibration import Calibration, calibration
 SHARES = st.floats(0, 1)
 
 
-def slope(value, intercept=0.0):
-    return Calibration(value, intercept, (), 10**15, 0.0, 0.0, "")
+def slope(value):
+    return Calibration(value, (), 10**15, 0.0, 0.0, "")
 
 
 @given(SHARES, SHARES)
@@ -28,19 +28,8 @@ def test_a_slope_of_one_changes_nothing_and_a_steeper_one_moves_away_from_even()
     assert slope(2.0).of(0.2) < 0.2
 
 
-@given(st.floats(0.5, 6), st.floats(-3, 3), st.floats(0.01, 0.99))
-def test_a_probability_has_the_product_that_stands_for_it(value, intercept, probability):
-    made = slope(value, intercept)
-    assert abs(made.of(made.product_for(probability)) - probability) < 1e-6
-
-
-def test_an_intercept_moves_what_is_even():
-    assert slope(2.0, 0.8).of(0.5) > 0.5
-    assert abs(slope(2.0, 0.8).product_for(0.5) - 1 / (1 + 2.718281828459045**0.4)) < 1e-9
-
-
 def test_nothing_is_surer_than_what_was_counted_allows():
-    made = Calibration(3.0, 0.0, (), 98, 0.0, 0.0, "")
+    made = Calibration(3.0, (), 98, 0.0, 0.0, "")
     assert made.of(1.0) == made.surest == 0.99
     assert made.of(0.0) == 1 - made.surest
     assert made.of(0.5) == 0.5

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from scan_alike import assert_alike
 
@@ -33,13 +35,33 @@ def test_the_same_days_count(spark_session, world, tmp_path):
     assert_alike(tmp_path / "spark", tmp_path / "duckdb")
 
 
-def test_a_store_is_judged_the_same(spark_session, world, embedded, tmp_path):
+@pytest.fixture(scope="module")
+def halves(world, tmp_path_factory) -> list[Path]:
+    """The world in two folders, one after the other in time, all of its accounts in each."""
+    exchanges = pq.read_table(world / "exchanges.parquet").sort_by("time")
+    middle = len(exchanges) // 2
+    folders = []
+    for half in (exchanges.slice(0, middle), exchanges.slice(middle)):
+        folders.append(tmp_path_factory.mktemp("half"))
+        pq.write_table(half, folders[-1] / "exchanges.parquet")
+        for beside in ("accounts", "account_events", "models"):
+            if (world / f"{beside}.parquet").exists():
+                shutil.copy(world / f"{beside}.parquet", folders[-1])
+    return folders
+
+
+def test_a_store_is_gone_on_with_by_the_other_engine(spark_session, halves, tmp_path):
+    """And what it then holds is judged the same, under the same ids."""
+    key = tmp_path / "key"
+    key.write_bytes(b"k" * 32)
+    settings = Settings(threads=2, sketch_key_file=key)
     for engine in ("duckdb", "spark"):
-        request = Request((str(world),), tmp_path / engine, store=tmp_path / f"store-{engine}", engine=engine)
-        (tmp_path / f"store-{engine}").mkdir()
-        key = tmp_path / "key"
-        key.write_bytes(b"k" * 32)
-        scan(request, Settings(threads=2, sketch_key_file=key))
+        store, out = tmp_path / f"store-{engine}", tmp_path / engine
+        store.mkdir()
+        scan(Request((str(halves[0]),), tmp_path / f"{engine}-before", store=store), settings)
+        findings = scan(Request((str(halves[1]),), out, store=store, engine=engine), settings)
+        assert findings.traffic.exchanges == 10_000
+        assert findings.campaigns
     assert_alike(tmp_path / "spark", tmp_path / "duckdb")
 
 
@@ -48,6 +70,10 @@ def test_a_store_is_judged_the_same(spark_session, world, embedded, tmp_path):
     [
         (lambda world, out: Request((world,), out, engine="trino"), "no such engine"),
         (lambda world, out: Request((world,), out, engine="spark", join=(Path("more.csv"),)), "--join"),
+        (
+            lambda world, out: Request((f"file://{world}",), out, engine="spark", store=out / "store"),
+            "a store takes files of this machine: leave --store out",
+        ),
     ],
 )
 def test_what_spark_cannot_do_is_refused_in_a_line(request_of, said, world, tmp_path):

@@ -51,6 +51,20 @@ def test_statement_reads_from_the_counts(kind):
     assert kind.explained_by <= KNOWN_RIVALS
 
 
+@pytest.mark.parametrize("kind", [k for k in kinds() if isinstance(k, Conduct)], ids=lambda kind: kind.name)
+@given(data=st.data())
+def test_conduct_never_gives_more_than_it_says(kind, data):
+    """Groups are left out by what this says of them at most."""
+    columns = sorted(set().union(*(example.counts for example in kind.examples)))
+    counts = data.draw(st.fixed_dictionaries({name: st.integers(0, 10**7) for name in columns}))
+    parts = {"main_business": ("job", "everything"), "no_dialogue": ("single", "exchanges"),
+             "payload_variety": ("prompts", "exchanges")}.get(kind.name)  # fmt: skip
+    if parts:  # a part is at most the whole
+        counts[parts[0]] = min(counts[parts[0]], counts[parts[1]])
+    for rival, bits in bits_of(kind, counts).items():
+        assert bits <= kind.most.get(rival, 0.0) + 1e-9
+
+
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 500), st.integers(0, 500))
 def test_absence_of_a_trace_costs_one_bit_at_most(a, b, c, d):
     joined, chances = sorted((a, b))

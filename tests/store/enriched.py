@@ -26,13 +26,16 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=ENRICHED.schema)
 
 
-def built(folder: Path, rows: list[dict[str, Any]], *, has_duplicates: bool = False, local: bool = False) -> DuckDB:
-    """An engine with the store made of rows. local: found from their parts, and not by SQL, in several stretches."""
+def built(
+    folder: Path, rows: list[dict[str, Any]], *, has_duplicates: bool = False, local: bool = False, least: int = 1
+) -> DuckDB:
+    """An engine with the store made of rows. local: found from their parts, and not by SQL, in several stretches.
+    least: how often what is shared must stand."""
     engine = DuckDB(folder, memory_limit="1GB", threads=1)
     (folder / "parts").mkdir()
     half = len(rows) // 2
     for name, some in (("a", rows[:half]), ("b", rows[half:])):
         pq.write_table(table(some), folder / "parts" / f"{name}.parquet")
     engine.register_parquet("enriched", folder / "parts")
-    store.build(engine, has_duplicates, store.Local(folder / "parts", folder, 2) if local else None)
+    store.build(engine, has_duplicates, store.Local(folder / "parts", folder, 2) if local else None, least)
     return engine

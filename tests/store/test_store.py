@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 from enriched import built, row
@@ -55,6 +55,19 @@ def test_shared_by_ranges_is_shared_over_all(tmp_path, local):
         if p in known
     }
     assert [tuple(c.values()) for c in carried] == sorted(by_hand)
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_what_stands_seldom_is_not_shared(tmp_path, local):
+    """As many occurrences as are asked, wherever in an exchange, and of two accounts."""
+    rows = some_rows(2)
+    often = Counter(p for r in rows for p in r["prompt_passages"] + r["system_prompt_passages"])
+    expected = [(p, a, e) for p, a, e in shared_by_hand(rows) if often[p] >= 5]
+    assert 0 < len(expected) < len(shared_by_hand(rows))
+    with built(tmp_path, rows, local=local, least=5) as engine:
+        assert shared(engine) == expected
+        carried = {c["passage"] for c in engine.query("SELECT passage FROM carried").to_pylist()}
+        assert carried == {p for p, _, _ in expected}
 
 
 @pytest.mark.parametrize("local", [False, True])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Literal
@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.campaigns.calibration import calibration
 from stillwatch.campaigns.judgement import RIVALS, Judgement, judge
 from stillwatch.engine import Engine
 from stillwatch.evidence.cells import count_cells, count_groups
 from stillwatch.evidence.kind import VIEW_CAP, linkage
-from stillwatch.evidence.links import Holders
-from stillwatch.evidence.weigh import Weighed, by_group, clusters, weigh
+from stillwatch.evidence.weigh import Asked, Integers, Weighed, by_group, clusters, most_bits, weigh
 from stillwatch.pools import (
     Business,
     Senders,
@@ -32,6 +32,7 @@ from stillwatch.pools import (
     with_their_jobs,
 )
 from stillwatch.workloads import Jobs
+from stillwatch.workloads.jobs import MAIN_JOB
 
 # An account is accused, a group is a campaign and a pool is taken as one hand where it is likelier than not.
 LIKELY = 0.5
@@ -42,6 +43,10 @@ DOUBTED = 0.1
 # The fewest accounts of a group that are tested once more without the others: half of the eight that a disclosed
 # campaign is scaled down to.
 LEAST_CORE = 4
+# Busy accounts have some run of words in common by chance, and such groups grow faster than the traffic. Of what fewer
+# accounts send as one of their main jobs no text may be shown (`k`), so nobody could look at it: such a group is
+# weighed where it could be more than cleared, and else it is not told of.
+LEAST_TOLD = 5
 # How often groups are merged into pools and asked for their members: what a large pool swept up by mistake and left
 # again is asked once more by itself.
 TURNS = 2
@@ -153,7 +158,7 @@ class _Search:
     silent: frozenset[str]
     sends: _Sends
     progress: Progress
-    asked: dict[str, Holders] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
 
     def weigh(self, accounts: pa.Table, jobs: pa.Table, progress: Told = lambda _, __: None) -> dict[int, Weighed]:
         """Weigh groups, given as (group_no, account_no) and (group_no, job), by their exchanges of these jobs."""
@@ -162,11 +167,12 @@ class _Search:
         count_groups(self.engine)
         return weigh(self.engine, accounts, self.silent, self.asked, progress)
 
-    def of_jobs(self, jobs: pa.Table) -> list[Candidate]:
-        """Groups that share jobs, each tested for one hand."""
-        sent, jobs_of = self.sends.sent, _jobs_of(jobs)
+    def of_jobs(self, jobs_of: dict[int, Integers]) -> list[Candidate]:
+        """Groups that share jobs, given by these, each tested for one hand."""
+        sent = self.sends.sent
         accounts = [np.unique(sent.account[sent.of_jobs(own)]) for own in jobs_of.values()]
         groups = _of_groups(accounts, "account_no", list(jobs_of))
+        jobs = _of_groups(list(jobs_of.values()), "job", list(jobs_of))
         first = []
 
         def told(done: int, kinds: int) -> None:
@@ -177,6 +183,28 @@ class _Search:
             belonging = cache(partial(self.sends.membership, weighed, own))
             first.append(Candidate(weighed, judge(weighed), belonging, tuple(own.tolist())))
         return first
+
+    def worth_weighing(self, jobs_of: dict[int, Integers], named: Collection[int]) -> frozenset[int]:
+        """Of groups, given by their jobs, those that somebody could look at or that could be more than cleared; and all
+        of accounts that were named."""
+        sent = self.sends.sent
+        rows = [sent.of_jobs(own) for own in jobs_of.values()]
+        accounts = [np.unique(sent.account[at]) for at in rows]
+        main = sent.exchanges >= MAIN_JOB * self.sends.everything[sent.account]
+        kept = self.may_be_more_than_cleared(accounts)
+        kept |= np.array([len(np.unique(sent.account[at[main[at]]])) >= LEAST_TOLD for at in rows], np.bool_)
+        if named:
+            kept |= np.array([np.isin(of, list(named)).any() for of in accounts], np.bool_)
+        return frozenset(number for number, keep in zip(jobs_of, kept, strict=True) if keep)
+
+    def may_be_more_than_cleared(self, groups: list[Integers]) -> npt.NDArray[np.bool_]:
+        """For each group whether links leave it any chance of a verdict other than cleared: whether it would get one
+        if all else spoke for one hand as much as it ever can, and nothing against extraction or for a sanction."""
+        rival = next(r for r in RIVALS["one_hand"] if r.name == "popular_artefact")
+        least = calibration().product_for(CLEARED)
+        needed = min(0.0, float(np.log2(least / (1 - least)))) - rival.prior_bits
+        most = most_bits(self.engine, groups, self.silent, self.asked, against=("one_hand", rival.name))
+        return np.asarray(most >= needed)
 
     def one_hand(self, groups: list[Candidate]) -> list[float]:
         """How likely each group is under one hand; of those that are likely, by all the accounts or by those that run
@@ -327,9 +355,14 @@ def _together(accounts: npt.NDArray[np.int64], of: list[_Part]) -> _Part:
 
 
 def find(
-    engine: Engine, jobs: Jobs, silent: frozenset[str], progress: Progress = lambda _, __, ___: None
+    engine: Engine,
+    jobs: Jobs,
+    silent: frozenset[str],
+    progress: Progress = lambda _, __, ___: None,
+    named: Collection[int] = (),
 ) -> list[Candidate]:
-    """Every group that was considered: pools first, then the groups of which no hand was found.
+    """Every group that was considered: pools first, then the groups of which no hand was found, but for those that can
+    only be cleared and that hardly anybody sends as a main job.
 
     From one side, groups that share jobs are tested for one hand; nothing was selected by links yet, so that test is a
     fair one. From the other, accounts that links join are tested for jobs in common, which the links did not ask.
@@ -337,21 +370,28 @@ def find(
     merged over groups, are the pool; with all its jobs it is judged again, without the strangers.
 
     The engine holds `traffic`, `parties`, `account_exits`, `account_jobs`, `job_traffic`, `job_intents`,
-    `known_accounts`, `models`.
+    `known_accounts`, `models`; left there is `cleared_unweighed`, the accounts of the groups that are not told of.
     silent: columns without any value, whose kinds of evidence stay silent. progress: told of the stages `evidence` and
-    `pools` how many of how many groups and pools are done.
+    `pools` how many of how many groups and pools are done. named: accounts that analysts spoke of.
     """
     progress("evidence", 0, None)
     count_cells(engine)
     search = _Search(engine, silent, _sends(engine, jobs.sent), progress)
-    first = search.of_jobs(jobs.groups)
+    jobs_of = _jobs_of(jobs.groups)
+    kept = search.worth_weighing(jobs_of, named)
+    first = search.of_jobs({number: own for number, own in jobs_of.items() if number in kept})
     progress("pools", 0, None)
     controlled, sure = _controlled(first, search.one_hand(first))
     for accounts, chance in _common_jobs(communities(engine, silent), search.sends.sent, len(search.sends.everything)):
         controlled.append(accounts)
         sure.append(chance)
     judged = search.judged(search.surer(search.pools(controlled, sure)))
-    return judged + _left(first, judged)
+    taken = _taken(judged)
+    cleared = [own for number, own in jobs_of.items() if number not in kept and not taken.issuperset(own.tolist())]
+    sent = search.sends.sent
+    theirs = np.unique(sent.account[sent.of_jobs(np.unique(np.concatenate([np.zeros(0, np.int64), *cleared])))])
+    engine.register("cleared_unweighed", pa.table({"account_no": theirs}))
+    return judged + _left(first, taken)
 
 
 def _confirmed(groups: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
@@ -362,9 +402,13 @@ def _confirmed(groups: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
     return several if len(groups) > 2 and len(several) > 1 else accounts
 
 
-def _left(first: list[Candidate], judged: list[Candidate]) -> list[Candidate]:
+def _taken(judged: list[Candidate]) -> frozenset[int]:
+    """The jobs of pools."""
+    return frozenset(job for candidate in judged for job in candidate.jobs)
+
+
+def _left(first: list[Candidate], taken: frozenset[int]) -> list[Candidate]:
     """The groups of the first test that no pool stands for and that did not look like one hand: what was cleared."""
-    taken = {job for candidate in judged for job in candidate.jobs}
     return [
         group
         for group in sorted(first, key=lambda c: (-len(c.weighed.members), c.jobs))

@@ -7,9 +7,10 @@ from stillwatch.evidence.kind import Conduct, Example
 
 def weigh(counts: Mapping[str, int]) -> dict[str, float] | None:
     """Reasoning, grading, generated instructions and agent traces are what training data is made of; everyone asks for
-    them too. Content alone tells little (AUC 0.55 on unseen sources), which is worth about a bit and a half at best.
+    them too. Content alone tells little (AUC 0.55 on unseen sources), which is worth about a bit and a half at best,
+    and nothing where most jobs ask for something else, or for what could not be read.
     """
-    if counts["asking"] == 0:
+    if 2 * counts["asking"] < counts["jobs"]:
         return None
     return {"application": 1.5, "evader": 1.5}
 
@@ -33,8 +34,10 @@ KIND = Conduct(
     GROUP BY j.group_no
     """,
     weigh=weigh,
+    most={"application": 1.5, "evader": 1.5},
     examples=(
         Example({"jobs": 3, "asking": 3}, least=1.5),
         Example({"jobs": 3, "asking": 0}, most=0),
+        Example({"jobs": 4, "asking": 1}, most=0),
     ),
 )

@@ -50,6 +50,7 @@ KIND = Conduct(
     ) AS p ON p.group_no = c.group_no
     """,
     weigh=weigh,
+    most={"cohort_event": 1.0, "evaluation": 3.0},
     examples=(
         Example({"prompts": 1600, "repeated": 3}, least=3),
         Example({"prompts": 40, "repeated": 38}, most=-3),

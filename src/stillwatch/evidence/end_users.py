@@ -51,6 +51,7 @@ KIND = Conduct(
     ) AS u ON u.group_no = c.group_no
     """,
     weigh=weigh,
+    most={},
     examples=(
         Example({"exchanges": 1000, "passed_on": 980, "end_users": 300, "accounts": 8, "passing": 8}, most=-6),
         Example({"exchanges": 300, "passed_on": 180, "end_users": 30, "accounts": 8, "passing": 4}, least=0),

@@ -41,6 +41,7 @@ KIND = Conduct(
     GROUP BY group_no
     """,
     weigh=weigh,
+    most={"popular_artefact": 1.0},
     examples=(
         Example({"accounts": 40, "several": 39, "jobs": 3}, least=1),
         Example({"accounts": 24, "several": 2, "jobs": 3}, most=0),

@@ -104,11 +104,15 @@ class Conduct(Dossier):
 
     `weigh` returns bits against every rival by name ("*" stands for all that are not named), or None where the counts
     say nothing.
+
+    most: the most bits that it ever gives against rivals by name, none against those that are not named; None where
+    that is not known.
     """
 
     sql: str
     weigh: Callable[[Mapping[str, int]], dict[str, float] | None]
     examples: tuple[Example, ...] = ()
+    most: Mapping[str, float] | None = None
 
 
 Kind = Link | Trait | Conduct

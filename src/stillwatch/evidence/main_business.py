@@ -37,6 +37,7 @@ KIND = Conduct(
     ) AS s ON s.group_no = g.group_no
     """,
     weigh=weigh,
+    most={"reseller": 4.0, "evader": 4.0},
     examples=(
         Example({"job": 990, "everything": 1000}, least=3.5),
         Example({"job": 10, "everything": 1000}, most=0),

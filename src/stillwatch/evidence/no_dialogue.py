@@ -34,6 +34,7 @@ KIND = Conduct(
     GROUP BY group_no
     """,
     weigh=weigh,
+    most={"application": 1.0, "evader": 1.0},
     examples=(
         Example({"exchanges": 1000, "single": 1000}, least=1),
         Example({"exchanges": 1000, "single": 100}, most=-0.5),

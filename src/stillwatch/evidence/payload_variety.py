@@ -38,6 +38,7 @@ KIND = Conduct(
     ) AS p ON p.group_no = c.group_no
     """,
     weigh=weigh,
+    most={"evaluation": 4.0},
     examples=(
         Example({"exchanges": 1000, "prompts": 990}, least=3),
         Example({"exchanges": 1000, "prompts": 40}, most=-3),

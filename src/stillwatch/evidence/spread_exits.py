@@ -48,6 +48,7 @@ KIND = Conduct(
     GROUP BY group_no
     """,
     weigh=weigh,
+    most={"cohort_event": 8.0, "one_organisation": 3.0, "application": 3.0, "evader": 3.0},
     examples=(
         Example({"networks": 30}, least=6),
         Example({"networks": 1}, most=0),

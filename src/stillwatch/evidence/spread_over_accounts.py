@@ -77,6 +77,7 @@ KIND = Conduct(
     GROUP BY g.group_no
     """,
     weigh=weigh,
+    most={"application": 3.0},
     examples=(
         Example({"accounts": 40, "owned": 0, "exchanges": 4000, "squares": 400_000, "one_origin": 39}, most=0),
         Example({"accounts": 40, "owned": 0, "exchanges": 4000, "squares": 400_000, "one_origin": 6}, least=2.3),

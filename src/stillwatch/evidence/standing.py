@@ -51,6 +51,7 @@ KIND = Conduct(
     GROUP BY g.group_no, g.accounts, g.known, g.contract, g.identity, g.banned
     """,
     weigh=weigh,
+    most={"contract": 4.0, "one_organisation": 3.0},
     examples=(
         Example({"accounts": 40, "known": 40, "contract": 0, "identity": 2, "banned": 4, "owned": 1}, least=3),
         Example({"accounts": 40, "known": 40, "contract": 40, "identity": 0, "banned": 0, "owned": 0}, most=-8),

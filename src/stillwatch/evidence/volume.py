@@ -34,6 +34,7 @@ KIND = Conduct(
     SELECT group_no, CAST(sum(exchanges) AS BIGINT) AS exchanges FROM group_cells GROUP BY group_no
     """,
     weigh=weigh,
+    most={"evader": 3.0},
     examples=(
         Example({"exchanges": 16_000}, least=2),
         Example({"exchanges": 6}, most=-4),

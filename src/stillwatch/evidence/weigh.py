@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from stillwatch.engine import Engine
 from stillwatch.evidence import Conduct, Kind, Link, Trait, kinds
-from stillwatch.evidence.kind import TRAIT_OUTSIDERS, linkage, linkages
+from stillwatch.evidence.kind import TRAIT_OUTSIDERS, VIEW_CAP, Claim, Floats, linkage, linkages
 from stillwatch.evidence.links import Holders, Reach, clusters, holders
 
 Integers = npt.NDArray[np.int64]
+# A claim and one of its rivals, by name.
+RivalOf = tuple[Claim, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Observation:
         return min(self.bits, 0.0) if rival in self.kind.explained_by else self.bits
 
 
-__all__ = ["Held", "Integers", "Observation", "Weighed", "clusters", "weigh"]
+__all__ = ["Asked", "Held", "Integers", "Observation", "Weighed", "clusters", "most_bits", "weigh"]
 
 # How much commoner a value must be among those whom a hand runs than elsewhere before it joins an account to them: a
 # bit. What is less telling would be outweighed by the many values that most accounts hold.
@@ -74,29 +76,86 @@ class Weighed:
     held: dict[str, Held] = field(default_factory=dict)
 
 
-def _links(engine: Engine, kind: Link, groups: dict[int, Weighed], asked: dict[str, Holders]) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One kind of link as it was asked once: what its values reach, of how many accounts with any value, and at what
+    rate accounts join others anywhere, where the kind expects that."""
+
+    reach: Reach
+    known: int
+    kin: float
+
+
+def _asked(engine: Engine, kind: Link, asked: dict[str, Asked]) -> Asked:
     if kind.name not in asked:
-        asked[kind.name] = holders(engine, kind)
-    of = asked[kind.name]
-    everyone = np.flatnonzero(of.known)
-    if not len(everyone):
-        return
-    kin = _kin_rate(of, len(everyone)) if kind.kin else 0.0
-    reach = Reach(of, JOINING_LIFT)
-    seen = reach.of([group.members for group in groups.values()])
-    flags = np.split(seen.flags, np.cumsum([len(group.members) for group in groups.values()])[:-1])
-    outsiders = len(everyone) - seen.data
+        of = holders(engine, kind)
+        known = len(np.flatnonzero(of.known))
+        asked[kind.name] = Asked(Reach(of, JOINING_LIFT), known, _kin_rate(of, known) if kind.kin else 0.0)
+    return asked[kind.name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Linked:
+    """What one kind of link says of some groups. flags: of every member, group after group. counts: a row of `COUNTS`
+    for each group. bits: of each group; they stand only where two members have a value, since one alone cannot share.
+    """
+
+    flags: npt.NDArray[np.int8]
+    counts: Integers
+    bits: Floats
+
+    @property
+    def stands(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self.counts[:, COUNTS.index("members")] >= 2)
+
+
+def _linked(of: Asked, groups: Sequence[Integers]) -> _Linked:
+    seen = of.reach.of(groups)
+    outsiders = of.known - seen.data
     # People of one country share a language, and with it turns of phrase, and a carrier's addresses; so members are
     # held against their like (a null stratified by region).
-    expected = np.maximum(seen.outside, np.rint(np.maximum(kin, seen.by_region) * outsiders).astype(np.int64))
+    expected = np.maximum(seen.outside, np.rint(np.maximum(of.kin, seen.by_region) * outsiders).astype(np.int64))
     inside = np.stack([seen.hit - seen.hands, seen.data - 1, seen.hit, seen.data])
-    bits = linkages(inside[0], inside[1], expected, outsiders).tolist()
-    counted = np.stack([*inside, seen.outside, outsiders, expected]).T.tolist()
-    for group, counts, theirs, worth in zip(groups.values(), counted, flags, bits, strict=True):
-        if counts[3] < 2:  # with one member alone nobody can share
+    bits = linkages(inside[0], inside[1], expected, outsiders)
+    return _Linked(seen.flags, np.stack([*inside, seen.outside, outsiders, expected]).T, bits)
+
+
+def _links(engine: Engine, kind: Link, groups: dict[int, Weighed], asked: dict[str, Asked]) -> None:
+    of = _asked(engine, kind, asked)
+    if not of.known:
+        return
+    found = _linked(of, [group.members for group in groups.values()])
+    flags = np.split(found.flags, np.cumsum([len(group.members) for group in groups.values()])[:-1])
+    told = zip(groups.values(), found.counts.tolist(), flags, found.bits.tolist(), found.stands.tolist(), strict=True)
+    for group, counts, theirs, worth, stands in told:
+        if stands:
+            group.held[kind.name] = Held(of.reach, group.members)
+            _observe(group, kind, theirs, dict(zip(COUNTS, counts, strict=True)), worth)
+
+
+def most_bits(
+    engine: Engine, groups: Sequence[Integers], silent: frozenset[str], asked: dict[str, Asked], *, against: RivalOf
+) -> Floats:
+    """The most that all evidence could give each group for a claim against one rival: of links what they do give (a
+    view has at most its best kind's bits, and `VIEW_CAP`), of every other kind the most that it can.
+
+    groups: account numbers of each, ascending. The rest as for `weigh`.
+    """
+    claim, rival = against
+    views: dict[str, Floats] = {}
+    rest = 0.0
+    for kind in _speaking(silent):
+        if isinstance(kind, Conduct):
+            rest += VIEW_CAP if kind.most is None else max(0.0, kind.most.get(rival, 0.0))
             continue
-        group.held[kind.name] = Held(reach, group.members)
-        _observe(group, kind, theirs, dict(zip(COUNTS, counts, strict=True)), worth)
+        if kind.claim != claim or rival in kind.explained_by:  # then they give none
+            continue
+        bits = np.full(len(groups), VIEW_CAP)
+        if isinstance(kind, Link):
+            found = _linked(_asked(engine, kind, asked), groups)
+            bits = np.where(found.stands, found.bits, 0.0)
+        views[kind.view] = np.maximum(views.get(kind.view, 0.0), np.minimum(VIEW_CAP, bits))
+    return np.asarray(sum(views.values(), np.full(len(groups), rest)), np.float64)
 
 
 def _kin_rate(of: Holders, known: int) -> float:
@@ -171,11 +230,16 @@ def by_group(number: Integers, values: Integers) -> dict[int, Integers]:
     return dict(zip(found.tolist(), np.split(values[order], first[1:]), strict=True)) if len(found) else {}
 
 
+def _speaking(silent: frozenset[str]) -> list[Kind]:
+    """The kinds whose columns have values."""
+    return [kind for kind in kinds() if not any(column in silent for column in kind.needs)]
+
+
 def weigh(
     engine: Engine,
     candidates: pa.Table,
     silent: frozenset[str],
-    asked: dict[str, Holders] | None = None,
+    asked: dict[str, Asked] | None = None,
     progress: Callable[[int, int], None] = lambda _, __: None,
 ) -> dict[int, Weighed]:
     """Weigh every candidate group.
@@ -190,7 +254,7 @@ def weigh(
     asked = {} if asked is None else asked
     number, account = candidates["group_no"].to_numpy(), candidates["account_no"].to_numpy()
     groups = {group: Weighed(members) for group, members in by_group(number, account).items()}
-    speaking = [kind for kind in kinds() if groups and not any(column in silent for column in kind.needs)]
+    speaking = _speaking(silent) if groups else []
     for done, kind in enumerate(speaking):
         progress(done, len(speaking))
         match kind:

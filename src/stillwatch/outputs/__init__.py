@@ -75,6 +75,8 @@ def _accounts(engine: Engine, found: Assembled) -> list[dict[str, object]]:
     """One row an account; whoever was looked at with a group and does not take part stays below the accused."""
     best = _members(found)
     of_number, probability, rank = _looked_at(found, best)
+    besides = engine.query("SELECT account_no FROM cleared_unweighed")["account_no"].to_numpy()
+    rank[besides] = np.maximum(rank[besides], VERDICTS.index("cleared"))
     for name, p, looked_at in zip(of_number, probability.tolist(), rank.tolist(), strict=True):
         best.setdefault(name, _Standing(p, VERDICTS[looked_at]))
     everyone = engine.query(

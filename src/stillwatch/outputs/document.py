@@ -330,8 +330,7 @@ def document(
         traffic=traffic,
         campaigns=campaigns,
         cleared=cleared[:CLEARED_LISTED],
-        settings=settings.model_dump(mode="json", exclude=SAID_NOWHERE)
-        | {"calibration_slope": calibration().slope, "calibration_intercept": calibration().intercept},
+        settings=settings.model_dump(mode="json", exclude=SAID_NOWHERE) | {"calibration_slope": calibration().slope},
         sketch_key="published" if gear.published else "secret",
         notes=[*_notes(absent, has_accounts), *rejects.warnings],
     )

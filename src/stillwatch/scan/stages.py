@@ -142,7 +142,9 @@ class Scan:
             self.progress(stage, done, ids)
 
         here = store.Local(self.work / "enriched", self.work, self.settings.threads, since, progress)
-        store.build(engine, ids < rows, here if self.within is None else None)
+        # Where fewer parties are enough to show a text, what so many share must be known too.
+        least = min(store.LEAST_PROMPTS, self.settings.k)
+        store.build(engine, ids < rows, here if self.within is None else None, least)
         register_known(engine, known)
         jobs = find_jobs(engine, partial(self.progress, "workloads"))
         engine.register("job_passages", jobs.passages)
@@ -151,7 +153,10 @@ class Scan:
         asked |= self._asked(engine, read, set(asked))
         _register_intents(engine, asked)
         silent = frozenset(read.absent) | silent_accounts(engine)
-        candidates, remarks = heed(find(engine, jobs, silent, self.progress), known.verdicts, account_ids(engine))
+        ids_of = account_ids(engine)
+        spoken_of = frozenset(name for verdict in known.verdicts for name in (verdict.subject, *verdict.accounts))
+        named = [number for number, name in ids_of.items() if name in spoken_of] if spoken_of else []
+        candidates, remarks = heed(find(engine, jobs, silent, self.progress, named), known.verdicts, ids_of)
         for remark in remarks:
             self.rejects.note(remark)
         self.progress("members", 0, None)

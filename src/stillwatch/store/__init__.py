@@ -9,6 +9,11 @@ from pathlib import Path
 
 from stillwatch.engine import Engine
 
+# A template stands around varied payloads; five different prompts are the least that can show variation, and the same
+# count that `k` asks before text is shown. What stands less often is no part of any template and is left where it is:
+# most of what two accounts share by chance does, and such chances grow with the square of the traffic.
+LEAST_PROMPTS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Local:
@@ -27,10 +32,11 @@ def sql(name: str) -> str:
     return (files(__name__) / f"{name}.sql").read_text("utf-8")
 
 
-def build(engine: Engine, has_duplicates: bool, local: Local | None = None) -> None:
+def build(engine: Engine, has_duplicates: bool, local: Local | None = None, least: int = LEAST_PROMPTS) -> None:
     """Make every rollup from the engine's view `enriched`.
 
     local: where that view's parts lie, if they are on this machine: what is shared is then found without the engine.
+    least: how often a passage must stand, in prompts and system prompts, to count as shared.
     """
     if has_duplicates:
         engine.create("repeats", sql("repeats"))
@@ -41,21 +47,22 @@ def build(engine: Engine, has_duplicates: bool, local: Local | None = None) -> N
     for name in ("parties", "traffic", "account_exits"):
         engine.create(name, sql(name))
     if local is None:
-        shared(engine)
+        shared(engine, least)
         return
     from stillwatch.store.sharing import share  # its loops are compiled, which an engine elsewhere does not need
 
-    share(engine, local)
+    share(engine, local, least)
 
 
-def shared(engine: Engine) -> None:
-    """Derive which passages at least two accounts carry, one range of hashes at a time, and where they stand."""
+def shared(engine: Engine, least: int) -> None:
+    """Derive which passages at least two accounts carry, one range of hashes at a time, and where they stand; least:
+    occurrences of what counts."""
     engine.create("occurrences", sql("occurrences"))
     parts = []
     span = 2**63 // engine.ranges  # passages are non-negative 63-bit hashes
     for i in range(engine.ranges):
         low = i * span
-        engine.create(f"shared_{i}", sql("shared").format(low=low, high=low + span - 1))
+        engine.create(f"shared_{i}", sql("shared").format(low=low, high=low + span - 1, least=least))
         parts.append(f"SELECT passage, accounts, exchanges FROM shared_{i}")
     engine.create("shared", " UNION ALL ".join(parts))
     for i in range(engine.ranges):

@@ -2,8 +2,8 @@
 
 As `occurrences.sql`, `shared.sql` and `carried.sql` say it, and several times as fast: of all passages nine in ten are
 of one account alone, and these never leave the two passes here. The first divides all occurrences by hash into ranges
-small enough for a cache, and finds in each which passages have two accounts; the second goes over the parts once more
-and keeps what is shared. Memory goes with the shared passages and not with the traffic.
+small enough for a cache, and finds in each which passages have two accounts and stand often enough; the second goes
+over the parts once more and keeps what is shared. Memory goes with the shared passages and not with the traffic.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ COLUMNS = ("exchange_no", "account_id", "prompt_hash", "system_prompt_passages",
 CARRIED = pa.schema([(name, pa.int64()) for name in ("passage", "exchange_no", "account_no", "prompt_hash")])
 
 
-def share(engine: Engine, local: Local) -> None:
-    """Make `shared` and `carried` in the engine, which holds `parties` and `repeats`."""
+def share(engine: Engine, local: Local, least: int) -> None:
+    """Make `shared` and `carried` in the engine, which holds `parties` and `repeats`. least: occurrences of what
+    counts."""
     parties = engine.query("SELECT account_id, account_no FROM parties")
     numbers = parties["account_no"].to_numpy().astype(np.int32)
     ids = pa.array(parties["account_id"].combine_chunks())
@@ -53,7 +54,7 @@ def share(engine: Engine, local: Local) -> None:
                 done += len(stretch.accounts)
                 local.progress(stage, done)
 
-        spilled = _Spilled(local.work)
+        spilled = _Spilled(local.work, least)
         try:
             for made in _in_threads(pool, threads, _Stretch.ranges, stretches("shared")):
                 spilled.write(*made)
@@ -153,7 +154,8 @@ def _stretches(parts: Path, ids: pa.Array, numbers: Small, repeats: pa.Array, si
 class _Spilled:
     """Occurrences on disk, stretch after stretch, each in order of its ranges."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, least: int) -> None:
+        self._least = least
         self._paths = work / "passages.spill", work / "accounts.spill"
         self._passages, self._accounts = (path.open("wb") for path in self._paths)
         self._starts: list[Integers] = []
@@ -175,12 +177,12 @@ class _Spilled:
         return np.concatenate([everything[starts[number] : starts[number + 1]] for starts in self._starts])
 
     def shared(self, number: int) -> tuple[Integers, Integers]:
-        """Passages of one range that several accounts carry, and how many accounts."""
+        """Passages of one range that several accounts carry often enough, and how many accounts."""
         if not self._size:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         passages = self._range(self._paths[0], number, np.int64)
         accounts = self._range(self._paths[1], number, np.int32)
-        kept = several(passages, accounts)
+        kept = several(passages, accounts, self._least)
         found, place = np.unique(passages[kept], return_inverse=True)
         pairs = np.unique(place * np.int64(2**32) + accounts[kept])
         return found, np.bincount(pairs // 2**32, minlength=len(found)).astype(np.int64)

@@ -49,12 +49,14 @@ def _room(size):  # type: ignore[no-untyped-def]
     return room
 
 
-@numba.njit(_FLAGS(_I8, _I4), nogil=True, cache=True)
-def several(passages, accounts):  # type: ignore[no-untyped-def]
-    """For each occurrence whether its passage has occurrences of another account too."""
+@numba.njit(_FLAGS(_I8, _I4, types.int64), nogil=True, cache=True)
+def several(passages, accounts, least):  # type: ignore[no-untyped-def]
+    """For each occurrence whether its passage has occurrences of another account too, and at least so many (at most
+    255)."""
     mask = _room(len(passages)) - 1
     # Passages are mixed hashes, so their lowest bits are a hash themselves. -1: free; owner -1: several.
     key, owner = np.full(mask + 1, -1, np.int64), np.empty(mask + 1, np.int32)
+    times = np.zeros(mask + 1, np.uint8)
     for i in range(len(passages)):
         at = passages[i] & mask
         while key[at] != passages[i] and key[at] != -1:
@@ -63,12 +65,13 @@ def several(passages, accounts):  # type: ignore[no-untyped-def]
             key[at], owner[at] = passages[i], accounts[i]
         elif owner[at] != accounts[i]:
             owner[at] = -1
+        times[at] = min(times[at] + 1, 255)
     found = np.empty(len(passages), np.bool_)
     for i in range(len(passages)):
         at = passages[i] & mask
         while key[at] != passages[i]:
             at = (at + 1) & mask
-        found[i] = owner[at] == -1
+        found[i] = owner[at] == -1 and times[at] >= least
     return found
 
 

@@ -13,13 +13,11 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from stillwatch.engine import Engine
+from stillwatch.store import LEAST_PROMPTS
 from stillwatch.workloads.overlaps import Sets
 
 Integers = npt.NDArray[np.int64]
 
-# A template stands around varied payloads; five different prompts are the least that can show variation, and the same
-# count that `k` asks before text is shown.
-LEAST_PROMPTS = 5
 # Two passages belong to one template where they stand together in at least half of the exchanges of the commoner one.
 TOGETHER = 0.5
 # An account runs a job when it sends it at least twice: once may be a quotation.
