@@ -62,12 +62,13 @@ def test_from_traffic_to_decisions_to_a_verdict_that_the_next_cycle_heeds(whole,
         assert http.get("/api/v1/decision", params={"account": "stranger-001"}).json()["measure"] == "observe"
         [case] = http.get("/api/v1/cases").json()["cases"]
         assert case["kind"] == "campaign"
+        findings = whole.folder / "judged" / "findings" / "findings.json"
+        until(lambda: findings.exists() and case["subject"] in findings.read_text(), 120, "the findings it is of")
         said = {"subject": case["subject"], "verdict": "dismissed", "why": "our own evaluation"}
         verdict = http.post("/api/v1/verdicts", json=said).json()
         assert verdict["accounts"] == HAND
         # No traffic comes any more: it is the verdict that has the next cycle judge.
         heard = f"{verdict['verdict_id']}: an analyst"
-        findings = whole.folder / "judged" / "findings" / "findings.json"
         until(lambda: findings.exists() and heard in findings.read_text(), 120, "a judgement that heeds it")
         until(lambda: [e["event"] for e in whole.lines()].count("judged") >= 2, what="its end")
         assert standing() == []
