@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +33,6 @@ class Sets:
         _, first = np.unique(account[order], return_index=True)
         self._of = np.ascontiguousarray(number[order], np.int64)
         self._of_begin = np.append(first, len(order)).astype(np.int64)
-        self._compact = np.searchsorted(np.unique(account), self._account)
 
     def common(self, a: Integers, b: Integers) -> Integers:
         """How many accounts pairs of sets have in common."""
@@ -46,8 +47,9 @@ class Sets:
         similarity is `level`, at most a half, or more.
 
         One common account is enough for small sets (a fifth: up to six accounts in both together); then all small sets
-        of an account are joined by the smallest of them. Two sets of two accounts are compared as such. Only what a
-        larger set has in common with smaller ones is counted, by its accounts.
+        of an account are joined by the smallest of them. Two sets of two accounts are compared as such. Of all others
+        two and more must be in common, so that some are met by the accounts of each that are in the fewest sets (prefix
+        filtering, Bayardo, Ma and Srikant 2007): those in very many sets are not looked through.
         """
         sizes = self.sizes()
         first = np.arange(len(sizes))
@@ -57,8 +59,34 @@ class Sets:
         pairs = self._account[self._begin[twos][:, None] + np.arange(2)]
         _, place, same = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
         _join_all(first, twos, twos[place][same.ravel()])
-        _by_larger(self._begin, self._compact, self._of, self._of_begin, sizes, enough, level, first)
+        rarest = self._rarest_first()
+        least = _in_common(2 * level / (1 + level) * sizes)
+        met_by, starts = self._index(rarest, sizes - least + 1)
+        probes = sizes - _in_common(level * sizes) + 1
+        _by_larger(self._begin, self._account, rarest, probes, met_by, starts, sizes, enough, level, first)
         return first
+
+    def _rarest_first(self) -> Integers:
+        """The accounts of each set, numbered by how few sets they are in, ascending."""
+        everybody, which, often = np.unique(self._account, return_inverse=True, return_counts=True)
+        rank = np.empty(len(everybody), np.int64)
+        rank[np.argsort(often, kind="stable")] = np.arange(len(everybody))
+        number = np.repeat(np.arange(len(self._begin) - 1), np.diff(self._begin))
+        return np.ascontiguousarray(rank[which][np.lexsort((rank[which], number))], np.int64)
+
+    def _index(self, ranked: Integers, lengths: Integers) -> tuple[Integers, Integers]:
+        """Sets by the first accounts of each (`lengths` of them), and where those of each account begin."""
+        number = np.repeat(np.arange(len(self._begin) - 1), np.diff(self._begin))
+        kept = np.arange(len(ranked)) - self._begin[number] < lengths[number]
+        account, number = ranked[kept], number[kept]
+        order = np.lexsort((number, account))
+        starts = np.searchsorted(account[order], np.arange(int(ranked.max(initial=-1)) + 2))
+        return np.ascontiguousarray(number[order], np.int64), starts.astype(np.int64)
+
+
+def _in_common(share: npt.NDArray[np.floating[Any]]) -> Integers:
+    """The fewest accounts in common, of sets for which one is not enough."""
+    return np.asarray(np.maximum(2, np.ceil(share - 1e-9)), np.int64)
 
 
 @numba.njit(_i8(_I8, _i8), nogil=True, cache=True)
@@ -94,30 +122,44 @@ def _by_smallest(of, begin, sizes, enough, first):  # type: ignore[no-untyped-de
                 _join(first, of[at], smallest)
 
 
-@numba.njit(numba.types.void(_I8, _I8, _I8, _I8, _I8, _i8, _f8, _I8), nogil=True, cache=True)
-def _by_larger(begin, account, of, of_begin, sizes, enough, level, first):  # type: ignore[no-untyped-def]
-    """Join each set of three and more to those of at most its size that are near enough; at the end `first` tells of
-    each set the first of its component."""
-    common, met = np.zeros(len(sizes), np.int64), np.empty(len(sizes), np.int64)
+@numba.njit(_i8(_I8, _I8, _i8, _i8), nogil=True, cache=True)
+def _of_both(begin, account, a, b):  # type: ignore[no-untyped-def]
+    """How many accounts two sets have in common."""
+    i, j, found = begin[a], begin[b], 0
+    while i < begin[a + 1] and j < begin[b + 1]:
+        if account[i] == account[j]:
+            found += 1
+            i += 1
+            j += 1
+        elif account[i] < account[j]:
+            i += 1
+        else:
+            j += 1
+    return found
+
+
+@numba.njit(numba.types.void(_I8, _I8, _I8, _I8, _I8, _I8, _I8, _i8, _f8, _I8), nogil=True, cache=True)
+def _by_larger(begin, account, rarest, probes, met_by, starts, sizes, enough, level, first):  # type: ignore[no-untyped-def]
+    """Join each set of three and more to those of at most its size that are near enough, where one common account is
+    not enough; at the end `first` tells of each set the first of its component."""
+    seen = np.full(len(sizes), -1)
     for a in range(len(sizes)):
         if sizes[a] < 3 or 2 * sizes[a] <= enough:
             continue
-        n = 0
-        for at in range(begin[a], begin[a + 1]):
-            for other in range(of_begin[account[at]], of_begin[account[at] + 1]):
-                b = of[other]
+        for at in range(begin[a], begin[a] + probes[a]):
+            for other in range(starts[rarest[at]], starts[rarest[at] + 1]):
+                b = met_by[other]
                 # Too small a set is not near, whatever it has in common.
-                if sizes[b] > sizes[a] or (sizes[b] == sizes[a] and b >= a) or sizes[b] / sizes[a] < level:
+                if seen[b] == a or sizes[b] > sizes[a] or (sizes[b] == sizes[a] and b >= a):
                     continue
-                if common[b] == 0:
-                    met[n] = b
-                    n += 1
-                common[b] += 1
-        for i in range(n):
-            b = met[i]
-            if common[b] / (sizes[a] + sizes[b] - common[b]) >= level:
-                _join(first, a, b)
-            common[b] = 0
+                if sizes[b] / sizes[a] < level:
+                    continue
+                seen[b] = a
+                if _root(first, a) == _root(first, b):
+                    continue
+                common = _of_both(begin, account, a, b)
+                if common / (sizes[a] + sizes[b] - common) >= level:
+                    _join(first, a, b)
     for a in range(len(first)):
         first[a] = _root(first, a)
 
@@ -126,14 +168,5 @@ def _by_larger(begin, account, of, of_begin, sizes, enough, level, first):  # ty
 def _common(a, b, begin, account):  # type: ignore[no-untyped-def]
     found = np.zeros(len(a), np.int64)
     for pair in range(len(a)):
-        i, j = begin[a[pair]], begin[b[pair]]
-        while i < begin[a[pair] + 1] and j < begin[b[pair] + 1]:
-            if account[i] == account[j]:
-                found[pair] += 1
-                i += 1
-                j += 1
-            elif account[i] < account[j]:
-                i += 1
-            else:
-                j += 1
+        found[pair] = _of_both(begin, account, a[pair], b[pair])
     return found
