@@ -142,7 +142,9 @@ def test_what_is_asked_for_is_kept_where_the_text_is_not(days, tmp_path):
         scanned(days, run, tmp_path / f"o{n}", tmp_path / "s", k=100) for n, run in enumerate(runs(days, "shuffled"))
     ]
     assert asked(found[-1]) == at_once
-    again = scanned(days, sorted(days.glob("*.parquet"))[:1], tmp_path / "again", tmp_path / "s", k=100)
+    later = [row | {"exchange_id": f"later-{row['exchange_id']}"} for row in rows(2, hand=False)]
+    write(tmp_path / "later", later, None)
+    again = scanned(days, [tmp_path / "later"], tmp_path / "again", tmp_path / "s", k=100)
     assert asked(again) == at_once  # though the traffic that told it is not at hand
     assert not list((tmp_path / "s" / "passages").iterdir())
 
