@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.campaigns.dedicated import dedicated
-from stillwatch.campaigns.search import LIKELY, Candidate
+from stillwatch.campaigns.search import LIKELY, OWNER, Candidate
 from stillwatch.campaigns.theft import AGED_US, HEAD_START_US, Sightings, theft_bits
 from stillwatch.engine import Engine
 from stillwatch.pools import FOR_A_PERSON
@@ -56,11 +56,10 @@ class Member:
         return self.theft_bits > 0
 
 
-def runners(engine: Engine) -> pa.Table:
+def who_runs(engine: Engine) -> pa.Table:
     """job, account_no, owner: who runs which job, and a number for each account's declared organisation."""
     return engine.query(
-        "SELECT a.job, a.account_no, "
-        "dense_rank() OVER (ORDER BY coalesce('of ' || k.organization_id, CAST(a.account_no AS VARCHAR))) AS owner "
+        f"SELECT a.job, a.account_no, {OWNER.format(of='a')} AS owner "
         "FROM account_jobs AS a LEFT JOIN known_accounts AS k ON k.account_no = a.account_no "
         "ORDER BY a.job, a.account_no"
     )
@@ -141,7 +140,7 @@ def take_traffic(engine: Engine, campaigns: list[Candidate], workload_of: list[d
             jobs["workload_no"].append(workload_of[number][job])
     engine.register("campaign_members", pa.table(rows, schema=pa.schema([(n, pa.int64()) for n in rows])))
     engine.register("campaign_jobs", pa.table(jobs, schema=pa.schema([(n, pa.int64()) for n in jobs])))
-    own = own_jobs(campaigns, runners(engine))
+    own = own_jobs(campaigns, who_runs(engine))
     engine.register("own_jobs", pa.table({"job": pa.array(own, pa.int64())}))
     engine.create(
         "told_traffic",

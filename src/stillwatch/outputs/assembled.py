@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from stillwatch.campaigns import Candidate, Member, members
-from stillwatch.campaigns.roles import runners, take_all_they_send, take_traffic, with_exchanges, without_other_business
+from stillwatch.campaigns.roles import (
+    take_all_they_send,
+    take_traffic,
+    who_runs,
+    with_exchanges,
+    without_other_business,
+)
 from stillwatch.engine import Engine
 from stillwatch.workloads import Jobs
 from stillwatch.workloads.intents import title
@@ -119,7 +125,7 @@ def assemble(
 
     loss: what is at stake, output_tokens, exchanges or accounts.
     """
-    candidates = with_exchanges(candidates, runners(engine))
+    candidates = with_exchanges(candidates, who_runs(engine))
     sizes = _sizes(engine, candidates)
     order = sorted(
         range(len(candidates)),

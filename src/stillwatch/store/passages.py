@@ -17,6 +17,10 @@ from stillwatch.engine import Engine
 from stillwatch.enrich import Gear
 from stillwatch.enrich.sketch import locate
 
+# Who counts as one of the k that must share a text: a payer or an organisation where that is known, else an account.
+# In SQL, of `known_accounts` as k; the table of accounts is to be named where it goes in.
+PARTY = "coalesce(k.payment_fingerprint, k.organization_id, CAST({of}.account_no AS VARCHAR))"
+
 
 def covered(engine: Engine, places: pa.Table, batches: Iterable[pa.RecordBatch], gear: Gear, k: int) -> dict[int, str]:
     """Around each passage, the folded text of which every byte lies in a passage that k parties share.
@@ -56,7 +60,7 @@ def _shared(engine: Engine, exchanges: pa.ChunkedArray, k: int) -> set[int]:
         ) AS p ON p.passage = c.passage
         LEFT JOIN known_accounts AS k ON k.account_no = c.account_no
         GROUP BY c.passage
-        HAVING count(DISTINCT coalesce(k.payment_fingerprint, k.organization_id, CAST(c.account_no AS VARCHAR))) >= {k}
+        HAVING count(DISTINCT {PARTY.format(of="c")}) >= {k}
     """)
     return set(found["passage"].to_pylist())
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from stillwatch.engine import Engine
 from stillwatch.enrich import Gear
 from stillwatch.enrich.sketch import locate
+from stillwatch.store.passages import PARTY
 
 # Passages read of one job: the commonest stand for it; a job's passages mostly cover the same run of text.
 PASSAGES_A_JOB = 6
@@ -50,7 +51,7 @@ def wanted(engine: Engine, k: int) -> pa.Table:
           )
         ), stands AS (
           SELECT c.job, c.passage, c.accounts, c.exchanges, o.exchange_no,
-            coalesce(k.payment_fingerprint, k.organization_id, CAST(o.account_no AS VARCHAR)) AS party
+            {PARTY.format(of="o")} AS party
           FROM chosen AS c
           JOIN carried AS o ON o.passage = c.passage
           LEFT JOIN known_accounts AS k ON k.account_no = o.account_no
@@ -88,8 +89,7 @@ def untold(engine: Engine, told: set[int]) -> pa.Table:
         LEFT JOIN known_accounts AS k ON k.account_no = o.account_no
         WHERE c.place <= {PASSAGES_ASKED}
         GROUP BY c.job, c.passage
-        HAVING count(DISTINCT coalesce(k.payment_fingerprint, k.organization_id, CAST(o.account_no AS VARCHAR)))
-          >= {LEAST_PARTIES}
+        HAVING count(DISTINCT {PARTY.format(of="o")}) >= {LEAST_PARTIES}
         ORDER BY c.job, c.passage
     """)
 
