@@ -44,8 +44,8 @@ DOUBTED = 0.1
 # campaign is scaled down to.
 LEAST_CORE = 4
 # Busy accounts have some run of words in common by chance, and such groups grow faster than the traffic. Of what fewer
-# accounts send as one of their main jobs no text may be shown (`k` as it is by default), so nobody could look at it: such
-# a group is weighed where it could be more than cleared, and else it is not told of.
+# accounts send as one of their main jobs no text may be shown (by default, see `k`), so nobody could look at it: such a
+# group is weighed where it could be more than cleared, and else it is not told of.
 LEAST_TOLD = 5
 # How often groups are merged into pools and asked for their members: what a large pool swept up by mistake and left
 # again is asked once more by itself.
