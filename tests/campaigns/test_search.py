@@ -97,9 +97,9 @@ class Judged:
         return "campaign" if self.judgement.product >= 0.5 else "undetermined"
 
 
-def divided_into(products):
-    """Judge two pools, each of two halves; products: what speaks for the accounts, 0.9 where nothing is said."""
-    halves = {0: [part(0, 1), part(2, 3)], 4: [part(4, 5), part(6, 7)]}
+def divided_into(products, second=((4, 5), (6, 7))):
+    """Judge two pools, each of two parts; products: what speaks for the accounts, 0.9 where nothing is said."""
+    halves = {0: [part(0, 1), part(2, 3)], 4: [part(*accounts) for accounts in second]}
 
     def candidates(given):
         names = [tuple(p.accounts.tolist()) for p in given]
@@ -112,6 +112,13 @@ def divided_into(products):
 def test_a_pool_is_judged_as_one_where_a_part_speaks_clearly_against_a_campaign():
     """Of two pools the first falls into two campaigns; of the second one half is none, so it is judged as one."""
     assert [c.accounts for c in divided_into({(6, 7): 0.05})] == [[0, 1], [2, 3], [4, 5, 6, 7]]
+
+
+def test_a_small_part_that_is_no_campaign_leaves_the_others_apart(monkeypatch):
+    """A large pool sweeps up some accounts of others; its campaigns are told apart all the same."""
+    monkeypatch.setattr("stillwatch.campaigns.search.hands", lambda _: [np.array([4, 5, 6, 7])])
+    judged = divided_into({(7,): 0.05, (4, 5, 6, 7): 0.8}, second=((4, 5, 6), (7,)))
+    assert [(c.accounts, c.judgement.product) for c in judged][2:] == [([4, 5, 6], 0.8), ([7], 0.05)]
 
 
 def test_a_part_of_which_little_is_seen_is_held_for_what_the_pool_is(monkeypatch):

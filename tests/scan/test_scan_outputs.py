@@ -195,7 +195,6 @@ def test_stages_tell_how_far_they_are(tmp_path):
     assert list(dict.fromkeys(stage for stage, *_ in told)) == [
         "enrich",
         "store",
-        "shared",
         "carried",
         "workloads",
         "passages",
@@ -207,4 +206,4 @@ def test_stages_tell_how_far_they_are(tmp_path):
     for stage in ("workloads", "evidence"):
         assert any(0 < done < total for of, done, total in told if of == stage and total)
     total = len(rows())
-    assert {(stage, total, total) for stage in ("enrich", "shared", "carried")} <= set(told)
+    assert {(stage, total, total) for stage in ("enrich", "carried")} <= set(told)

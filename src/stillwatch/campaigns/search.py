@@ -291,9 +291,10 @@ class _Search:
     def judged(self, pools: list[_Part]) -> list[Candidate]:
         """Each pool divided into the campaigns that it serves.
 
-        Where a part by itself is no campaign, the pool is judged as a whole. If that is one, and nothing speaks clearly
-        against a part, each part is held for what the whole is that links join to the rest: what little is seen of it
-        does not outweigh what its hand does elsewhere.
+        Where a part by itself is no campaign, the pool is judged as a whole. If that is one, each part is held for what
+        the whole is that links join to the rest and against which nothing speaks clearly: what little is seen of it
+        does not outweigh what its hand does elsewhere. Only where those hold no more than half of the accounts was it
+        no division into campaigns, and the pool stays one.
         """
         divided = [self.divided(pool) for pool in pools]
         in_turn = iter(self.candidates([part for parts_of in divided for part in parts_of]))
@@ -303,11 +304,13 @@ class _Search:
         found = [c for s, well in zip(several, falls, strict=True) if well for c in s]
         for parts_of in (s for s, well in zip(several, falls, strict=True) if not well):
             whole = next(wholes)
-            if whole.verdict == "campaign" and all(c.judgement.product >= DOUBTED for c in parts_of):
+            sound = [part.judgement.product >= DOUBTED for part in parts_of]
+            held = sum(len(part.weighed.members) for part, well in zip(parts_of, sound, strict=True) if well)
+            if whole.verdict == "campaign" and 2 * held > sum(len(part.weighed.members) for part in parts_of):
                 joined = hands(whole.weighed)
                 found += [
-                    replace(part, judgement=whole.judgement) if _of_one_hand(part, joined) else part
-                    for part in parts_of
+                    replace(part, judgement=whole.judgement) if well and _of_one_hand(part, joined) else part
+                    for part, well in zip(parts_of, sound, strict=True)
                 ]
             else:
                 found.append(whole)

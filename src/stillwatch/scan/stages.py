@@ -19,7 +19,7 @@ from stillwatch import sources, store
 from stillwatch.campaigns import find
 from stillwatch.campaigns.verdicts import heed
 from stillwatch.engine import DuckDB, Engine
-from stillwatch.enrich import Gear
+from stillwatch.enrich import Gear, enrich
 from stillwatch.findings import Findings
 from stillwatch.outputs import HandOn, write_results
 from stillwatch.outputs.assembled import Assembled, assemble
@@ -28,8 +28,9 @@ from stillwatch.scan.parts import Parts
 from stillwatch.scan.request import Progress, Request
 from stillwatch.settings import Settings
 from stillwatch.store import again
-from stillwatch.store.ingest import enriched
 from stillwatch.store.passages import covered
+from stillwatch.store.sharing import Divided, Occurrences
+from stillwatch.store.threads import in_threads
 from stillwatch.tables import EXCHANGES
 from stillwatch.workloads import Jobs, find_jobs
 from stillwatch.workloads.intents import INTENTS, asked_for, intents
@@ -43,12 +44,13 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What is to be judged: exchanges read (repeats among them), the columns of which no row had a value, and how many
-    files there were of each format."""
+    """What is to be judged: exchanges read (repeats among them), the columns of which no row had a value, how many
+    files there were of each format, and where passages stand, if that was kept on the way."""
 
     rows: int
     absent: tuple[str, ...]
     formats: dict[str, int]
+    occurrences: Occurrences | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +119,30 @@ class Scan:
         present: set[str] = set()
         rows = 0
 
-        def stretches(total: int | None) -> Iterator[tuple[int, int, pa.RecordBatch]]:
+        def stretches(total: int | None) -> Iterator[tuple[int, pa.RecordBatch]]:
             nonlocal rows
             self.progress("enrich", 0, total)
             for batch in self._batches(self.inputs, self.rejects):
                 present.update(n for n in EXCHANGES.names if batch.column(n).null_count < batch.num_rows)
-                yield 0, rows, batch
+                yield rows, batch
                 rows += batch.num_rows
                 self.progress("enrich", rows, total)
 
+        def made(stretch: tuple[int, pa.RecordBatch]) -> tuple[pa.RecordBatch, Divided]:
+            first_no, batch = stretch
+            enriched = enrich(batch, first_no, self.gear)
+            return enriched, Divided(enriched)
+
+        occurrences = Occurrences(self.work)
         with closing(Parts(self.work / "enriched")) as parts:
-            for _, batch in enriched(stretches(rows_known(self.inputs.traffic)), self.gear, self.settings.threads):
-                parts.write(batch)
+            for enriched, divided in in_threads(
+                self.settings.threads, made, stretches(rows_known(self.inputs.traffic))
+            ):
+                parts.write(enriched)
+                occurrences.add(divided)
         engine.register_parquet("enriched", self.work / "enriched")
-        return Read(rows, tuple(n for n in EXCHANGES.names if n not in present), self.inputs.formats)
+        absent = tuple(n for n in EXCHANGES.names if n not in present)
+        return Read(rows, absent, self.inputs.formats, occurrences)
 
     def _judge(self, engine: Engine, known: Known, read: Read) -> Assembled:
         self.progress("store", 0, None)
@@ -141,7 +153,8 @@ class Scan:
         def progress(stage: str, done: int) -> None:
             self.progress(stage, done, ids)
 
-        here = store.Local(self.work / "enriched", self.work, self.settings.threads, since, progress)
+        parts, threads = self.work / "enriched", self.settings.threads
+        here = store.Local(parts, self.work, threads, since, read.occurrences, progress)
         # Where fewer parties are enough to show a text, what so many share must be known too.
         least = min(store.LEAST_PROMPTS, self.settings.k)
         store.build(engine, ids < rows, here if self.within is None else None, least)

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stillwatch.engine import Engine
+
+if TYPE_CHECKING:
+    from stillwatch.store.sharing import Occurrences
 
 # A template stands around varied payloads; five different prompts are the least that can show variation, and the same
 # count that `k` asks before text is shown. What stands less often is no part of any template and is left where it is:
@@ -17,13 +21,15 @@ LEAST_PROMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Where the enriched exchanges lie as Parquet parts on this machine, a folder to work in, cores to use, the first
-    day that counts, if not all of the parts do, and who is told how many exchanges of a stage are done."""
+    """Enriched exchanges on this machine: where they lie as Parquet parts, a folder to work in, cores to use, the first
+    day that counts, if not all of the parts do, what stands where in them if that was kept as they were made, and who
+    is told how many exchanges of a stage are done."""
 
     parts: Path
     work: Path
     threads: int
     since: int | None = None
+    occurrences: Occurrences | None = None
     progress: Callable[[str, int], None] = lambda _, __: None
 
 
@@ -49,9 +55,25 @@ def build(engine: Engine, has_duplicates: bool, local: Local | None = None, leas
     if local is None:
         shared(engine, least)
         return
-    from stillwatch.store.sharing import share  # its loops are compiled, which an engine elsewhere does not need
+    _shared_here(engine, local, least)
 
-    share(engine, local, least)
+
+def _shared_here(engine: Engine, local: Local, least: int) -> None:
+    from stillwatch.store.sharing import read_parts, share  # compiled, which an engine elsewhere does not need
+
+    found = local.occurrences
+    if found is None:
+        found = read_parts(local.parts, local.work, local.threads, lambda done: local.progress("shared", done))
+    exchanges = engine.scalar("SELECT CAST(sum(exchanges) AS BIGINT) FROM parties")
+    old = "" if local.since is None else f" UNION ALL SELECT exchange_no FROM enriched_ever WHERE day < {local.since}"
+    share(
+        engine,
+        found,
+        without=engine.query(f"SELECT exchange_no FROM repeats{old}")["exchange_no"],
+        least=least,
+        threads=local.threads,
+        progress=lambda done, ranges: local.progress("carried", exchanges * done // ranges),
+    )
 
 
 def shared(engine: Engine, least: int) -> None:
@@ -63,7 +85,7 @@ def shared(engine: Engine, least: int) -> None:
     for i in range(engine.ranges):
         low = i * span
         engine.create(f"shared_{i}", sql("shared").format(low=low, high=low + span - 1, least=least))
-        parts.append(f"SELECT passage, accounts, exchanges FROM shared_{i}")
+        parts.append(f"SELECT passage, accounts, exchanges, prompts FROM shared_{i}")
     engine.create("shared", " UNION ALL ".join(parts))
     for i in range(engine.ranges):
         engine.drop(f"shared_{i}")

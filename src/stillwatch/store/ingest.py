@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from stillwatch.sources import Inputs, Rejects, TrafficFile
 from stillwatch.store import parts
 from stillwatch.store.kept import Store, writing
 from stillwatch.store.manifest import Source, first_no
+from stillwatch.store.threads import in_threads
 from stillwatch.tables import EXCHANGES
 
 # A state is published when a source is finished and so many seconds have passed since the last, which is what a killed
@@ -32,16 +31,12 @@ Reader = Callable[[Inputs], Iterator[pa.RecordBatch]]
 
 def enriched(stretches: Iterable[Stretch], gear: Gear, threads: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Enrich stretches in threads (the kernels release the GIL); source and rows come in the order of reading."""
-    waiting: deque[tuple[int, Future[pa.RecordBatch]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for source, first_no, batch in stretches:
-            waiting.append((source, pool.submit(enrich, batch, first_no, gear)))
-            while len(waiting) > threads:
-                number, made = waiting.popleft()
-                yield number, made.result()
-        while waiting:
-            number, made = waiting.popleft()
-            yield number, made.result()
+
+    def made(stretch: Stretch) -> tuple[int, pa.RecordBatch]:
+        source, first_no, batch = stretch
+        return source, enrich(batch, first_no, gear)
+
+    return in_threads(threads, made, stretches)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 -- Passages of one range of hashes that at least two accounts carry and that stand often enough to recur.
-SELECT passage, count(DISTINCT account_no) AS accounts, count(DISTINCT exchange_no) AS exchanges
+SELECT passage, count(DISTINCT account_no) AS accounts, count(DISTINCT exchange_no) AS exchanges,
+  count(DISTINCT prompt_hash) AS prompts
 FROM occurrences
 WHERE passage BETWEEN {low} AND {high}
   AND passage IN (

@@ -1,18 +1,16 @@
-"""Which passages several accounts carry, and where they stand, from enriched parts on this machine.
+"""Which passages several accounts carry, and where they stand, of enriched exchanges on this machine.
 
 As `occurrences.sql`, `shared.sql` and `carried.sql` say it, and several times as fast: of all passages nine in ten are
-of one account alone, and these never leave the two passes here. The first divides all occurrences by hash into ranges
-small enough for a cache, and finds in each which passages have two accounts and stand often enough; the second goes
-over the parts once more and keeps what is shared. Memory goes with the shared passages and not with the traffic.
+of one account alone, and these never leave what is done here. Occurrences are divided by hash as exchanges come, and
+kept on disk; then each range, small enough for a cache, says which of its passages two accounts have and how often they
+stand, and where. Memory goes with the shared passages and with four bytes an exchange.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,110 +19,34 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.engine import Engine
-from stillwatch.store import Local
-from stillwatch.store.sharing_kernels import carriers, count, scatter, several, table_of
+from stillwatch.store.sharing_kernels import scatter, several
+from stillwatch.store.threads import in_threads
 
 Integers = npt.NDArray[np.int64]
 Small = npt.NDArray[np.int32]
-Made = TypeVar("Made")
 
-# Ranges of hashes, by their highest bits. A range's table stays in the second level of cache up to a million exchanges,
-# and takes 200 MB at 33 million.
+# Ranges of hashes, by their highest bits. At 33 million exchanges a range is 60 MB on disk.
 RANGE_BITS = 8
-# Rows read at a time: some 40 passages each, so a stretch and what is made of it take 60 MB.
+# Rows of a stored part read at a time: some 40 passages each, so a stretch and what is made of it take 60 MB.
 STRETCH = 65_536
 COLUMNS = ("exchange_no", "account_id", "prompt_hash", "system_prompt_passages", "prompt_passages")
 CARRIED = pa.schema([(name, pa.int64()) for name in ("passage", "exchange_no", "account_no", "prompt_hash")])
 
 
-def share(engine: Engine, local: Local, least: int) -> None:
-    """Make `shared` and `carried` in the engine, which holds `parties` and `repeats`. least: occurrences of what
-    counts."""
-    parties = engine.query("SELECT account_id, account_no FROM parties")
-    numbers = parties["account_no"].to_numpy().astype(np.int32)
-    ids = pa.array(parties["account_id"].combine_chunks())
-    repeats = engine.query("SELECT exchange_no FROM repeats")["exchange_no"].combine_chunks()
-    threads = local.threads
-    with ThreadPoolExecutor(threads) as pool:
+class Divided:
+    """Some exchanges: their numbers, accounts and prompts, and their passages with the rows that hold them, in order of
+    their ranges; `starts` is where each range begins. A missing prompt is -1: hashes are not negative."""
 
-        def stretches(stage: str) -> Iterator[_Stretch]:
-            done = 0
-            for stretch in _stretches(local.parts, ids, numbers, repeats, local.since):
-                yield stretch
-                done += len(stretch.accounts)
-                local.progress(stage, done)
-
-        spilled = _Spilled(local.work, least)
-        try:
-            for made in _in_threads(pool, threads, _Stretch.ranges, stretches("shared")):
-                spilled.write(*made)
-            spilled.finish()
-            found = [*_in_threads(pool, threads, spilled.shared, range(1 << RANGE_BITS))]
-        finally:
-            spilled.remove()
-        passages = np.concatenate([p for p, _ in found])
-        accounts = np.concatenate([a for _, a in found])
-        table, filled = table_of(passages)
-        exchanges = np.zeros(len(passages), np.int64)
-
-        def carried() -> Iterator[pa.RecordBatch]:
-            def of(stretch: _Stretch) -> tuple[Integers, pa.RecordBatch]:
-                return stretch.carried(passages, table, filled)
-
-            for which, rows in _in_threads(pool, threads, of, stretches("carried")):
-                count(which, exchanges)
-                yield rows
-
-        engine.register("carried", pa.RecordBatchReader.from_batches(CARRIED, carried()))
-    engine.register("shared", pa.table({"passage": passages, "accounts": accounts, "exchanges": exchanges}))
-
-
-def _in_threads(
-    pool: ThreadPoolExecutor, ahead: int, work: Callable[[Any], Made], given: Iterable[Any]
-) -> Iterator[Made]:
-    """What comes of each, in order, with only so many under way."""
-    waiting: deque[Future[Made]] = deque()
-    for one in given:
-        waiting.append(pool.submit(work, one))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-class _Stretch:
-    """Some exchanges: their numbers, accounts and prompts, and the passages of their two texts."""
-
-    def __init__(self, rows: pa.RecordBatch, accounts: Small) -> None:
-        self.exchange_no = rows.column("exchange_no")
-        self.prompt_hash = rows.column("prompt_hash")
-        self.accounts = accounts
-        self.texts = [_lists(rows.column(f"{part}_passages")) for part in ("system_prompt", "prompt")]
-
-    def ranges(self) -> tuple[Integers, Small, Integers]:
-        """Passages and their accounts in order of their ranges, and where each range begins."""
-        (system, first), (prompt, second) = self.texts
+    def __init__(self, rows: pa.RecordBatch) -> None:
+        self.exchange_no = rows.column("exchange_no").to_numpy()
+        self.prompt_hash = pc.fill_null(rows.column("prompt_hash"), -1).to_numpy()
+        account = rows.column("account_id")
+        self.accounts = account if pa.types.is_dictionary(account.type) else account.dictionary_encode()
+        system, first = _lists(rows.column("system_prompt_passages"))
+        prompt, second = _lists(rows.column("prompt_passages"))
         size = len(system) + len(prompt)
-        passages, accounts = np.empty(size, np.int64), np.empty(size, np.int32)
-        starts = scatter(system, first, prompt, second, self.accounts, 63 - RANGE_BITS, passages, accounts)
-        return passages, accounts, starts
-
-    def carried(
-        self, passages: Integers, table: Integers, filled: npt.NDArray[np.uint64]
-    ) -> tuple[Integers, pa.RecordBatch]:
-        """Which of the shared passages stand in which exchange: their places, and the rows of `carried`."""
-        (system, first), (prompt, second) = self.texts
-        size = len(system) + len(prompt)
-        which, rows = np.empty(size, np.int64), np.empty(size, np.int64)
-        found = carriers(system, first, prompt, second, passages, table, filled, which, rows)
-        which, at = which[:found].copy(), pa.array(rows[:found])
-        columns = [
-            pa.array(passages[which]),
-            self.exchange_no.take(at),
-            pa.array(self.accounts[rows[:found]].astype(np.int64)),
-            self.prompt_hash.take(at),
-        ]
-        return which, pa.RecordBatch.from_arrays(columns, schema=CARRIED)
+        self.passages, self.rows = np.empty(size, np.int64), np.empty(size, np.int32)
+        self.starts: Integers = scatter(system, first, prompt, second, 63 - RANGE_BITS, self.passages, self.rows)
 
 
 def _lists(lists: pa.Array) -> tuple[Integers, Integers]:
@@ -135,59 +57,125 @@ def _lists(lists: pa.Array) -> tuple[Integers, Integers]:
     return np.asarray(lists.flatten()), offsets
 
 
-def _stretches(parts: Path, ids: pa.Array, numbers: Small, repeats: pa.Array, since: int | None) -> Iterator[_Stretch]:
-    columns = [*COLUMNS, "day"] if since is not None else COLUMNS
-    for path in sorted(parts.glob("*.parquet")):
-        with pq.ParquetFile(path, read_dictionary=["account_id"]) as file:
-            for rows in file.iter_batches(STRETCH, columns=columns):
-                if since is not None:
-                    rows = rows.filter(pc.greater_equal(rows.column("day"), since))  # noqa: PLW2901
-                if len(repeats):
-                    rows = rows.filter(pc.invert(pc.is_in(rows.column("exchange_no"), repeats)))  # noqa: PLW2901
-                account = rows.column("account_id")
-                coded = account if pa.types.is_dictionary(account.type) else account.dictionary_encode()
-                # A name that only repeats have stays in the dictionary, and no row asks for it.
-                known = np.asarray(pc.fill_null(pc.index_in(coded.dictionary, ids), 0))
-                yield _Stretch(rows, numbers[known[np.asarray(coded.indices)]])
+class Occurrences:
+    """Where passages stand, on disk in a folder of work until they are asked for."""
 
-
-class _Spilled:
-    """Occurrences on disk, stretch after stretch, each in order of its ranges."""
-
-    def __init__(self, work: Path, least: int) -> None:
-        self._least = least
-        self._paths = work / "passages.spill", work / "accounts.spill"
-        self._passages, self._accounts = (path.open("wb") for path in self._paths)
+    def __init__(self, work: Path) -> None:
+        self._paths = {name: work / f"{name}.spill" for name in ("passages", "rows", "exchanges", "prompts")}
+        self._files = {name: path.open("wb") for name, path in self._paths.items()}
         self._starts: list[Integers] = []
         self._size = 0
+        self._codes: dict[str, int] = {}
+        self._accounts: list[Small] = []
+        self._rows = 0
 
-    def write(self, passages: Integers, accounts: Small, starts: Integers) -> None:
-        self._passages.write(passages.data)
-        self._accounts.write(accounts.data)
-        self._starts.append(starts + self._size)
-        self._size += len(passages)
+    def add(self, given: Divided) -> None:
+        """Take what was made of further exchanges."""
+        names = given.accounts.dictionary.to_pylist()
+        codes = np.array([self._codes.setdefault(name, len(self._codes)) for name in names], np.int32)
+        self._accounts.append(codes[np.asarray(given.accounts.indices)])
+        given.rows += self._rows  # an overflow, at two thousand million exchanges, is raised
+        for name, values in (
+            ("passages", given.passages),
+            ("rows", given.rows),
+            ("exchanges", given.exchange_no),
+            ("prompts", given.prompt_hash),
+        ):
+            self._files[name].write(np.ascontiguousarray(values).data)
+        self._starts.append(given.starts + self._size)
+        self._size += len(given.passages)
+        self._rows += len(given.exchange_no)
 
     def finish(self) -> None:
-        """Bring all that was written to the files, before any range is read."""
-        self._passages.close()
-        self._accounts.close()
-
-    def _range(self, path: Path, number: int, kind: type) -> npt.NDArray[Any]:
-        everything = np.memmap(path, kind, "r", shape=self._size)
-        return np.concatenate([everything[starts[number] : starts[number + 1]] for starts in self._starts])
-
-    def shared(self, number: int) -> tuple[Integers, Integers]:
-        """Passages of one range that several accounts carry often enough, and how many accounts."""
-        if not self._size:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        passages = self._range(self._paths[0], number, np.int64)
-        accounts = self._range(self._paths[1], number, np.int32)
-        kept = several(passages, accounts, self._least)
-        found, place = np.unique(passages[kept], return_inverse=True)
-        pairs = np.unique(place * np.int64(2**32) + accounts[kept])
-        return found, np.bincount(pairs // 2**32, minlength=len(found)).astype(np.int64)
+        """Bring all that was taken to the files, before anything is asked."""
+        for file in self._files.values():
+            file.close()
 
     def remove(self) -> None:
-        for file, path in zip((self._passages, self._accounts), self._paths, strict=True):
-            file.close()
-            path.unlink()
+        """Delete the files."""
+        self.finish()
+        for path in self._paths.values():
+            path.unlink(missing_ok=True)
+
+    def accounts(self, parties: pa.Table, without: pa.ChunkedArray) -> Small:
+        """The number of each row's account, as `parties` has them; -1 for the exchanges that do not count."""
+        numbers = parties["account_no"].to_numpy().astype(np.int32)
+        ids = pa.array(parties["account_id"].combine_chunks())
+        # A name that only exchanges have that do not count is no party, and no row asks for it.
+        known = np.asarray(pc.fill_null(pc.index_in(pa.array(list(self._codes), pa.string()), ids), 0))
+        of = numbers[known] if len(numbers) else np.zeros(0, np.int32)
+        found: Small = of[np.concatenate([np.zeros(0, np.int32), *self._accounts])]
+        if len(without):
+            found[np.isin(self._memory("exchanges", np.int64, self._rows), without.to_numpy())] = -1
+        return found
+
+    def _memory(self, name: str, kind: type, size: int) -> npt.NDArray[Any]:
+        return np.memmap(self._paths[name], kind, "r", shape=size) if size else np.zeros(0, kind)
+
+    def _range(self, name: str, number: int, kind: type) -> npt.NDArray[Any]:
+        everything = self._memory(name, kind, self._size)
+        return np.concatenate([everything[starts[number] : starts[number + 1]] for starts in self._starts])
+
+    def shared(self, number: int, accounts: Small, least: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """Of one range: what several accounts carry and that stands often enough, and the rows of `carried`."""
+        passages = self._range("passages", number, np.int64)
+        prompts = self._memory("prompts", np.int64, self._rows)
+        found, counts, which, rows = several(passages, self._range("rows", number, np.int32), accounts, prompts, least)
+        columns = {"passage": found, "accounts": counts[0], "exchanges": counts[1], "prompts": counts[2]}
+        prompt = prompts[rows]
+        carried = [
+            pa.array(found[which]),
+            pa.array(self._memory("exchanges", np.int64, self._rows)[rows]),
+            pa.array(accounts[rows].astype(np.int64)),
+            pa.array(prompt, mask=prompt < 0),
+        ]
+        return pa.RecordBatch.from_pydict(columns), pa.RecordBatch.from_arrays(carried, schema=CARRIED)
+
+
+def read_parts(parts: Path, work: Path, threads: int, progress: Callable[[int], None]) -> Occurrences:
+    """The occurrences of enriched parts that lie on this machine. progress: told how many exchanges are done."""
+    found = Occurrences(work)
+
+    def stretches() -> Iterator[pa.RecordBatch]:
+        for path in sorted(parts.glob("*.parquet")):
+            with pq.ParquetFile(path, read_dictionary=["account_id"]) as file:
+                yield from file.iter_batches(STRETCH, columns=COLUMNS)
+
+    done = 0
+    for made in in_threads(threads, Divided, stretches()):
+        found.add(made)
+        done += len(made.exchange_no)
+        progress(done)
+    return found
+
+
+def share(
+    engine: Engine,
+    found: Occurrences,
+    *,
+    without: pa.ChunkedArray,
+    least: int,
+    threads: int,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Make `shared` and `carried` in the engine, which holds `parties`, of occurrences, which are removed.
+
+    without: the exchanges that do not count. least: occurrences of what counts as shared. progress: told how
+    many of how many ranges are done.
+    """
+    ranges = 1 << RANGE_BITS
+    shared: list[pa.RecordBatch] = []
+    try:
+        found.finish()
+        accounts = found.accounts(engine.query("SELECT account_id, account_no FROM parties"), without)
+
+        def carried() -> Iterator[pa.RecordBatch]:
+            for passages, rows in in_threads(threads, lambda n: found.shared(n, accounts, least), range(ranges)):
+                shared.append(passages)
+                progress(len(shared), ranges)
+                yield rows
+
+        engine.register("carried", pa.RecordBatchReader.from_batches(CARRIED, carried()))
+    finally:
+        found.remove()
+    engine.register("shared", pa.Table.from_batches(shared))

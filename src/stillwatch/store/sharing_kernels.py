@@ -5,20 +5,23 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-import numpy.typing as npt
 from numba import types
 
 from stillwatch.enrich.kernel_cache import ensure_kernel_cache
 
 ensure_kernel_cache()
 
-_I8, _I4, _U8, _FLAGS = types.int64[::1], types.int32[::1], types.uint64[::1], types.boolean[::1]
+_I8, _I4 = types.int64[::1], types.int32[::1]
 _IN = types.Array(types.int64, 1, "C", readonly=True)
 
+# Occurrences a part of a range, on average: its table of twice to four times as many places of 24 bytes each stays in
+# the second level of cache, two megabytes.
+PART = 16_384
 
-@numba.njit(_I8(_IN, _I8, _IN, _I8, _I4, types.int64, _I8, _I4), nogil=True, cache=True)
-def scatter(system, first, prompt, second, accounts, shift, passages, owners):  # type: ignore[no-untyped-def]
-    """Write all passages, and beside each its account, in order of their highest bits; where each range begins."""
+
+@numba.njit(_I8(_IN, _I8, _IN, _I8, types.int64, _I8, _I4), nogil=True, cache=True)
+def scatter(system, first, prompt, second, shift, passages, rows):  # type: ignore[no-untyped-def]
+    """Write all passages, and beside each its row, in order of their highest bits; where each range begins."""
     ranges = 1 << (63 - shift)
     starts = np.zeros(ranges + 1, np.int64)
     for i in range(len(system)):
@@ -28,14 +31,14 @@ def scatter(system, first, prompt, second, accounts, shift, passages, owners):  
     for r in range(ranges):
         starts[r + 1] += starts[r]
     place = starts.copy()
-    for row in range(len(accounts)):
+    for row in range(len(first) - 1):
         for i in range(first[row], first[row + 1]):
             r = system[i] >> shift
-            passages[place[r]], owners[place[r]] = system[i], accounts[row]
+            passages[place[r]], rows[place[r]] = system[i], row
             place[r] += 1
         for i in range(second[row], second[row + 1]):
             r = prompt[i] >> shift
-            passages[place[r]], owners[place[r]] = prompt[i], accounts[row]
+            passages[place[r]], rows[place[r]] = prompt[i], row
             place[r] += 1
     return starts
 
@@ -49,96 +52,99 @@ def _room(size):  # type: ignore[no-untyped-def]
     return room
 
 
-@numba.njit(_FLAGS(_I8, _I4, types.int64), nogil=True, cache=True)
-def several(passages, accounts, least):  # type: ignore[no-untyped-def]
-    """For each occurrence whether its passage has occurrences of another account too, and at least so many (at most
-    255)."""
-    mask = _room(len(passages)) - 1
-    # Passages are mixed hashes, so their lowest bits are a hash themselves. -1: free; owner -1: several.
-    key, owner = np.full(mask + 1, -1, np.int64), np.empty(mask + 1, np.int32)
-    times = np.zeros(mask + 1, np.uint8)
-    for i in range(len(passages)):
-        at = passages[i] & mask
-        while key[at] != passages[i] and key[at] != -1:
-            at = (at + 1) & mask
-        if key[at] == -1:
-            key[at], owner[at] = passages[i], accounts[i]
-        elif owner[at] != accounts[i]:
-            owner[at] = -1
-        times[at] = min(times[at] + 1, 255)
-    found = np.empty(len(passages), np.bool_)
-    for i in range(len(passages)):
-        at = passages[i] & mask
-        while key[at] != passages[i]:
-            at = (at + 1) & mask
-        found[i] = owner[at] == -1 and times[at] >= least
-    return found
-
-
-@numba.njit(types.Tuple((_I8, _U8))(_I8), nogil=True, cache=True)  # type: ignore[no-untyped-call]
-def _table_of(passages):  # type: ignore[no-untyped-def]
-    mask = _room(len(passages)) - 1
-    table = np.full(mask + 1, -1, np.int64)
-    # Sixteen bits a place of the table, so that of passages that are not in it one in thirty-two is looked up.
-    bits = np.zeros((mask + 1) // 4, np.uint64)
-    for i in range(len(passages)):
-        at = passages[i] & mask
-        while table[at] != -1:
-            at = (at + 1) & mask
-        table[at] = i
-        bit = (passages[i] >> 20) & (len(bits) * 64 - 1)
-        bits[bit >> 6] |= np.uint64(1) << np.uint64(bit & 63)
-    return table, bits
-
-
-def table_of(passages: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """A table by which `carriers` finds a passage's place in `passages`, and bits that say whether to look."""
-    made: tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]] = _table_of(passages)
-    return made
-
-
-@numba.njit(types.int64(types.int64, _I8, _I8, _U8), nogil=True, cache=True, inline="always")
-def _place(passage, passages, table, bits):  # type: ignore[no-untyped-def]
-    """Where a passage stands in `passages`, or -1."""
-    bit = (passage >> 20) & (len(bits) * 64 - 1)
-    if not bits[bit >> 6] >> np.uint64(bit & 63) & np.uint64(1):
-        return -1
-    mask = len(table) - 1
-    at = passage & mask
-    while table[at] != -1:
-        if passages[table[at]] == passage:
-            return table[at]
-        at = (at + 1) & mask
-    return -1
-
-
-@numba.njit(types.int64(_IN, _I8, _IN, _I8, _I8, _I8, _U8, _I8, _I8), nogil=True, cache=True)
-def carriers(system, first, prompt, second, passages, table, bits, which, rows):  # type: ignore[no-untyped-def]
-    """Write the place of each passage that is in the table, and its row, once a row; how many."""
-    n = 0
-    for row in range(len(first) - 1):
-        begun = n
-        for i in range(first[row], first[row + 1]):
-            place = _place(system[i], passages, table, bits)
-            if place >= 0:
-                which[n], rows[n] = place, row
-                n += 1
-        twice = n
-        for i in range(second[row], second[row + 1]):
-            place = _place(prompt[i], passages, table, bits)
-            if place < 0:
-                continue
-            known = False
-            for j in range(begun, twice):
-                known = known or which[j] == place
-            if not known:
-                which[n], rows[n] = place, row
-                n += 1
-    return n
-
-
-@numba.njit(types.void(_I8, _I8), nogil=True, cache=True)
-def count(which, counts):  # type: ignore[no-untyped-def]
-    """Add one for each."""
+@numba.njit(nogil=True, cache=True)
+def _different(values, which, rows, first, known, counts):  # type: ignore[no-untyped-def]
+    """Count for each place how many different values its rows have, -1 none; `known` is room for a set of them."""
+    mask = _room(len(which)) - 1
+    known[: mask + 1] = -1
     for i in range(len(which)):
-        counts[which[i]] += 1
+        value = np.int64(values[rows[i]])
+        # Fibonacci hashing (Knuth, volume 3, 6.4) keeps places so far apart that no two of them meet in small values;
+        # large ones are hashes themselves.
+        mixed = (value ^ ((which[i] - first) * np.int64(-7046029254386353131))) & np.int64(2**63 - 1)
+        at = (mixed ^ mixed >> 32) & mask
+        while known[at] != -1 and known[at] != mixed:
+            at = (at + 1) & mask
+        if known[at] == -1 and value >= 0:
+            known[at] = mixed
+            counts[which[i]] += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _parted(passages, rows):  # type: ignore[no-untyped-def]
+    """Occurrences in parts by their lowest bits, the order in each kept, and where each part begins."""
+    mask = 0
+    while len(passages) > PART * (mask + 1):
+        mask = 2 * mask + 1
+    starts = np.zeros(mask + 2, np.int64)
+    for i in range(len(passages)):
+        starts[(passages[i] & mask) + 1] += 1
+    for part in range(mask + 1):
+        starts[part + 1] += starts[part]
+    place = starts.copy()
+    sorted_passages, sorted_rows = np.empty_like(passages), np.empty_like(rows)
+    for i in range(len(passages)):
+        at = place[passages[i] & mask]
+        sorted_passages[at], sorted_rows[at] = passages[i], rows[i]
+        place[passages[i] & mask] += 1
+    return sorted_passages, sorted_rows, starts
+
+
+@numba.njit((_I8, _I4, _I4, _IN, types.int64), nogil=True, cache=True)
+def several(passages, rows, accounts, prompts, least):  # type: ignore[no-untyped-def]
+    """The passages that two accounts and more have and that occur at least so often (at most 255 times); for each its
+    accounts, exchanges and different prompts; and every exchange that holds one: the passage's place, and the row.
+
+    passages, rows: aligned, a row's occurrences one after another in the order of rows, but for what lies between.
+    accounts, prompts: of each row; -1 for a row that does not count, and for no prompt.
+    """
+    passages, rows, starts = _parted(passages, rows)
+    largest = 0
+    for part in range(len(starts) - 1):
+        largest = max(largest, starts[part + 1] - starts[part])
+    room = _room(largest)
+    # -1: free, in `owner` several, in `number` not shared so far.
+    key, owner, number = np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32)
+    times, known = np.empty(room, np.uint8), np.empty(room, np.int64)
+    found, counts = np.empty(len(passages) // 2, np.int64), np.zeros((3, len(passages) // 2), np.int64)
+    last = np.empty(len(passages) // 2, np.int32)
+    which, kept = np.empty(len(passages), np.int32), np.empty(len(passages), np.int32)
+    shared, n = 0, 0
+    for part in range(len(starts) - 1):
+        begin, end = starts[part], starts[part + 1]
+        mask = _room(end - begin) - 1
+        key[: mask + 1] = -1
+        # Passages are mixed hashes, so their bits beyond the part's are a hash themselves.
+        for i in range(begin, end):
+            account = accounts[rows[i]]
+            if account < 0:
+                continue
+            at = (passages[i] >> 20) & mask
+            while key[at] != passages[i] and key[at] != -1:
+                at = (at + 1) & mask
+            if key[at] == -1:
+                key[at], owner[at], number[at], times[at] = passages[i], account, -1, 0
+            elif owner[at] != account:
+                owner[at] = -1
+            times[at] = min(times[at] + 1, 255)
+        begun, first = n, shared
+        for i in range(begin, end):
+            if accounts[rows[i]] < 0:
+                continue
+            at = (passages[i] >> 20) & mask
+            while key[at] != passages[i]:
+                at = (at + 1) & mask
+            if owner[at] != -1 or times[at] < least:
+                continue
+            if number[at] == -1:
+                number[at], found[shared], last[shared] = shared, passages[i], -1
+                shared += 1
+            if last[number[at]] == rows[i]:
+                continue  # it stands in the exchange's other text too
+            last[number[at]] = rows[i]
+            counts[1, number[at]] += 1
+            which[n], kept[n] = number[at], rows[i]
+            n += 1
+        _different(accounts, which[begun:n], kept[begun:n], first, known, counts[0])
+        _different(prompts, which[begun:n], kept[begun:n], first, known, counts[2])
+    return found[:shared].copy(), counts[:, :shared].copy(), which[:n].copy(), kept[:n].copy()

@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from stillwatch.engine import Engine
 from stillwatch.store import LEAST_PROMPTS
+from stillwatch.store.threads import in_threads
 from stillwatch.workloads.overlaps import Sets
 
 Integers = npt.NDArray[np.int64]
@@ -147,8 +148,7 @@ def _groups(engine: Engine, sent: pa.Table) -> pa.Table:
     for kept in (np.ones(len(account), np.bool_), main):
         job, rows = np.unique(sent["job"].to_numpy()[kept], return_inverse=True)
         sets = Sets(rows, account[kept], len(job))
-        for level in SAME_GROUP:
-            labels = sets.near(level)
+        for labels in in_threads(len(SAME_GROUP), sets.near, SAME_GROUP):
             order = np.argsort(labels, kind="stable")
             _, first = np.unique(labels[order], return_index=True)
             for members in np.split(job[order], first[1:]) if len(job) else []:

@@ -141,25 +141,53 @@ def _of_both(begin, account, a, b):  # type: ignore[no-untyped-def]
 @numba.njit(numba.types.void(_I8, _I8, _I8, _I8, _I8, _I8, _I8, _i8, _f8, _I8), nogil=True, cache=True)
 def _by_larger(begin, account, rarest, probes, met_by, starts, sizes, enough, level, first):  # type: ignore[no-untyped-def]
     """Join each set of three and more to those of at most its size that are near enough, where one common account is
-    not enough; at the end `first` tells of each set the first of its component."""
+    not enough; at the end `first` tells of each set the first of its component.
+
+    Most sets come into one large component. Those of an account's sets that are in it are moved behind the others
+    (`met_by` is put in another order), and no set of the component looks at them again.
+    """
     seen = np.full(len(sizes), -1)
+    weight = np.zeros(len(sizes), np.int64)
+    for a in range(len(sizes)):
+        weight[_root(first, a)] += 1
+    largest = np.argmax(weight) if len(weight) else 0
+    # Where the sets of each account that are in the largest component begin, as far as they were moved, and of which
+    # component that was said.
+    inside, said = starts[1:].copy(), np.full(len(starts) - 1, -1)
     for a in range(len(sizes)):
         if sizes[a] < 3 or 2 * sizes[a] <= enough:
             continue
         for at in range(begin[a], begin[a] + probes[a]):
-            for other in range(starts[rarest[at]], starts[rarest[at] + 1]):
+            met = rarest[at]
+            if said[met] == -1 or _root(first, said[met]) != largest:
+                inside[met], said[met] = starts[met + 1], largest
+            other, end = starts[met], inside[met]
+            if _root(first, a) != largest:
+                end = starts[met + 1]
+            while other < end:
                 b = met_by[other]
+                if end == inside[met] and _root(first, b) == largest and _root(first, a) == largest:
+                    end -= 1
+                    inside[met] = end
+                    met_by[other], met_by[end] = met_by[end], b
+                    continue
+                other += 1
                 # Too small a set is not near, whatever it has in common.
                 if seen[b] == a or sizes[b] > sizes[a] or (sizes[b] == sizes[a] and b >= a):
                     continue
                 if sizes[b] / sizes[a] < level:
                     continue
                 seen[b] = a
-                if _root(first, a) == _root(first, b):
+                one, two = _root(first, a), _root(first, b)
+                if one == two:
                     continue
                 common = _of_both(begin, account, a, b)
                 if common / (sizes[a] + sizes[b] - common) >= level:
+                    together = weight[one] + weight[two]
                     _join(first, a, b)
+                    weight[_root(first, a)] = together
+                    if together > weight[_root(first, largest)] or _root(first, largest) == _root(first, a):
+                        largest = _root(first, a)
     for a in range(len(first)):
         first[a] = _root(first, a)
 
