@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.campaigns.theft import KEYS_CAP, NO_LIFE_BEFORE_BITS, THEFT_PRIOR_BITS, Sightings, apart, theft_bits
+from stillwatch.campaigns.theft import (
+    KEYS_CAP,
+    NO_LIFE_BEFORE_BITS,
+    THEFT_PRIOR_BITS,
+    Sightings,
+    apart,
+    elsewhere,
+    theft_bits,
+)
 from stillwatch.evidence.kind import VIEW_CAP
 
 NOTHING = Sightings([], [])
@@ -40,6 +49,18 @@ def test_exits_that_a_pool_moves_between_are_one_place():
     """Own business and job through different exits of the pool: no theft, however different the exits."""
     assert theft_bits(APART, Sightings([21], [14]), NOTHING, lived_before=True) < 0
     assert theft_bits(APART, Sightings([21, 0], [0, 14]), NOTHING, lived_before=True) > 0
+
+
+def test_a_holder_behind_what_is_somebody_elses_exit():
+    """Own business from places that the job never has here is the holder's, unless it is one place, or some of the
+    job's; by hand: none of 40 places was new, so the second of two is 0.5 in 41 by chance."""
+    job, one = [9, 8, 9, 14], Sightings([40], [6])
+    assert elsewhere(Sightings([*job, 0, 0], [0, 0, 0, 0, 3, 3])) == pytest.approx(np.log2(0.95 * 41 / 0.5))
+    assert theft_bits(Sightings([*job, 0, 0], [0, 0, 0, 0, 3, 3]), one, NOTHING, lived_before=True) > 0
+    assert theft_bits(Sightings([*job, 0], [0, 0, 0, 0, 6]), one, NOTHING, lived_before=True) < 0
+    assert theft_bits(Sightings([*job, 0, 0], [2, 0, 0, 0, 3, 3]), one, NOTHING, lived_before=True) < 0
+    often_new = [1] * 20 + [20]
+    assert theft_bits(Sightings([*often_new, 0, 0], [0] * 21 + [3, 3]), one, NOTHING, lived_before=True) < 0
 
 
 days = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=1, max_size=8)

@@ -1,8 +1,7 @@
 -- Where each of the members' exchanges came from. What several members use are the pool's exits: they are one place,
 -- since a pool moves between them as it likes.
-SELECT t.campaign_no, t.account_no, t.day, t.job,
-  CASE WHEN u.users > 1 THEN 'exits of the pool' ELSE t.block END AS value
-FROM member_traffic AS t
+SELECT t.account_no, t.day, t.job, CASE WHEN u.users > 1 THEN 'exits of the pool' ELSE t.block END AS value
+FROM account_traffic AS t
 JOIN (
-  SELECT campaign_no, block, count(DISTINCT account_no) AS users FROM member_traffic GROUP BY campaign_no, block
-) AS u ON u.campaign_no = t.campaign_no AND u.block = t.block
+  SELECT block, count(DISTINCT account_no) AS users FROM account_traffic GROUP BY block
+) AS u ON u.block = t.block

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
 from typing import Literal
@@ -35,8 +35,8 @@ class Member:
     """One account's part in one campaign.
 
     Times in microseconds since 1970 UTC; probability that the holder takes part; keys as (key, exchanges of the job).
-    theft_bits: log2 odds that the key was stolen. at_home: how many of the exchanges come from places where the
-    account's own business is seen on more days than the job.
+    theft_bits: log2 odds that the key was stolen, by what it sends for all campaigns. at_home: how many of the
+    exchanges come from places where the account's own business is seen on more days than the job.
     """
 
     account_no: int
@@ -159,31 +159,19 @@ def _taken() -> str:
     return ", ".join(f"t.{name}" for name in TAKEN.split())
 
 
-@dataclass(slots=True)
-class _Seen:
-    """Days and exchanges of the job and of own business, place by place (or key by key), of one account."""
-
-    job_days: list[int] = field(default_factory=list)
-    own_days: list[int] = field(default_factory=list)
-    job: list[int] = field(default_factory=list)
-
-    def sightings(self) -> Sightings:
-        return Sightings(self.job_days, self.own_days)
-
-    def at_home(self) -> int:
-        rows = zip(self.job, self.job_days, self.own_days, strict=True)
-        return sum(n for n, job, own in rows if own > job)
-
-
-def _seen(engine: Engine, what: str) -> dict[tuple[int, int], _Seen]:
+def _seen(engine: Engine, what: str) -> dict[int, Sightings]:
+    """For every member, on how many days the job and its own business were seen with each value."""
     engine.create("seen", _sql(what))
-    found: dict[tuple[int, int], _Seen] = defaultdict(_Seen)
+    days: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for row in engine.query(_sql("sightings")).to_pylist():
-        seen = found[row["campaign_no"], row["account_no"]]
-        seen.job_days.append(row["job_days"])
-        seen.own_days.append(row["own_days"])
-        seen.job.append(row["job"])
-    return found
+        days[row["account_no"]].append((row["job_days"], row["own_days"]))
+    return {account: Sightings(*zip(*seen, strict=True)) for account, seen in days.items()}
+
+
+def _at_home(engine: Engine) -> dict[tuple[int, int], int]:
+    """For every campaign and account, `Member.at_home` where it is not 0."""
+    rows = engine.query(_sql("at_home")).to_pylist()
+    return {(row["campaign_no"], row["account_no"]): row["exchanges"] for row in rows}
 
 
 def _lived_before(row: dict[str, int | None]) -> bool:
@@ -209,16 +197,18 @@ def members(engine: Engine) -> dict[int, list[Member]]:
     """For every campaign of `campaign_traffic` its members and victims, the most probable and busiest first."""
     keys = _keys(engine)
     engine.create("member_traffic", _sql("member_traffic"))
+    engine.create("account_traffic", _sql("account_traffic"))
     by_place, by_exits, by_key = (_seen(engine, f"{what}_seen") for what in ("places", "exits", "keys"))
+    at_home, nowhere = _at_home(engine), Sightings((), ())
     found: dict[int, list[Member]] = {}
     for row in engine.query(_sql("parts")).to_pylist():
-        at = (row["campaign_no"], row["account_no"])
-        places = by_place[at].sightings()
-        bits = theft_bits(places, by_exits[at].sightings(), by_key[at].sightings(), lived_before=_lived_before(row))
+        at = number, account = row["campaign_no"], row["account_no"]
+        seen = (by.get(account, nowhere) for by in (by_place, by_exits, by_key))
+        bits = theft_bits(*seen, lived_before=_lived_before(row))
         probability = row["probability_ppm"] / 1e6 / (1.0 + 2.0**bits)
-        found.setdefault(row["campaign_no"], []).append(
+        found.setdefault(number, []).append(
             Member(
-                row["account_no"],
+                account,
                 "victim" if bits > 0 and probability < LIKELY else "member",
                 probability,
                 row["exchanges"],
@@ -227,7 +217,7 @@ def members(engine: Engine) -> dict[int, list[Member]]:
                 row["last_us"],
                 tuple(keys.get(at, [])),
                 bits,
-                by_place[at].at_home(),
+                at_home.get(at, 0),
             )
         )
     for several in found.values():
