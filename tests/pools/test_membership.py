@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from stillwatch.evidence import kinds
 from stillwatch.evidence.links import Holders, Reach, held_by
 from stillwatch.evidence.weigh import JOINING_LIFT, Held, Observation, Weighed
 from stillwatch.pools import FOR_A_PERSON, Business, hands, membership, merged
-from stillwatch.pools.membership import _how_many
+from stillwatch.pools.mixture import how_many
 
 OUTSIDERS = 200
 EXIT = next(k for k in kinds() if k.name == "shared_exit")
@@ -143,12 +142,13 @@ def test_other_jobs_tell_less_against_an_account_that_is_already_known():
     stranger = business(jobs)
     known = replace(stranger, known=np.arange(9) == 6)
     r = np.array([0.9] * 6 + [0.1] * 3)
-    assert stranger.content()(r)[6] < known.content()(r)[6] < 0
+    assert stranger.mix().log_odds(r)[6] < known.mix().log_odds(r)[6] < 0
 
 
 def test_running_more_jobs_than_strangers_do_speaks_for_the_hand_and_fewer_against_nobody():
     jobs = np.array([5.0, 5, 5, 5, 1, 1, 1, 0])
-    told = _how_many(jobs, np.array([1.0, 1, 1, 0.5, 0, 0, 0, 0.5]))
+    told = np.empty(8)
+    how_many(jobs, np.array([1.0, 1, 1, 0.5, 0, 0, 0, 0.5]), told)
     assert told[3] > 1
     assert (told >= 0).all()
     assert told[[4, 5, 6, 7]].max() == 0
@@ -175,11 +175,11 @@ def test_a_job_that_others_run_in_passing_tells_nothing_of_who_runs_it_too():
     assert run_their_own([{0: 90, 1: 90, 2: 90, 3: 30}] * 9 + [{0: 10, 1: 10, 2: 10}])
 
 
-def test_how_many_jobs_an_account_runs_is_part_of_what_content_says(monkeypatch):
-    mixed = business([{0: 4, 1: 4}, {0: 4, 1: 3}, {0: 4, 2: 3}, {1: 4, 2: 5}])
-    r = np.array([0.9, 0.6, 0.4, 0.1])
-    said = []
-    for bits in (0.0, 0.25):
-        monkeypatch.setattr(sys.modules[membership.__module__], "_how_many", lambda _, __, bits=bits: np.full(4, bits))
-        said.append(mixed.content()(r))
-    assert said[1] - said[0] == pytest.approx([0.25] * 4)
+def test_how_many_jobs_an_account_runs_is_part_of_what_content_says():
+    mixed = business([{0: 4, 1: 4, 2: 4, 3: 4}, {0: 4, 1: 3, 2: 2, 3: 1}] * 2 + [{0: 4}, {1: 4}] * 2).mix()
+    r, number = np.array([0.9, 0.6] * 2 + [0.4, 0.1] * 2), np.empty(8)
+    how_many(mixed.several, r, number)
+    assert (number[:4] > 0).all()
+    none = replace(mixed, several=np.zeros(8), most=99.0)
+    mixed = replace(mixed, most=99.0)
+    assert mixed.log_odds(r) - none.log_odds(r) == pytest.approx(number)

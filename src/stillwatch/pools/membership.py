@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +12,13 @@ import numpy.typing as npt
 from stillwatch.evidence import Link, Trait
 from stillwatch.evidence.links import others_of
 from stillwatch.evidence.weigh import JOINING_LIFT, Integers, Observation, Weighed, clusters
+from stillwatch.pools.mixture import SETTLED, Mix
 from stillwatch.pools.parts import MAIN
 
 Floats = npt.NDArray[np.float64]
 Edges = tuple[Integers, Integers]
-Content = Callable[[Floats], Floats]
 Counted = npt.NDArray[Any]
 
-# Steps of expectation-maximisation at most, and the change below which it has settled: far below what moves a verdict.
-STEPS, SETTLED = 60, 1e-9
 # Turns of asking whom links join to the hand and whom the hand runs: it settles in two or three.
 ROUNDS = 4
 # Only accounts that are likelier than not run by the hand speak for others; else strangers would speak for each other.
@@ -34,9 +31,6 @@ BEFORE = (0.9, 0.1)
 # by no more than six bits (64 to 1), so that it never decides alone what the links contradict. Of an account that was
 # already found to be the hand's it takes three at most, since a hand may well give some accounts jobs of their own.
 DRAWS, CONTENT_BITS, AGAINST_KNOWN = 4.0, 6.0, 3.0
-# Accounts that run some of a group's jobs and belong to no campaign run two of them on the mean: 2.0 of 8,200 such
-# accounts in groups of fewer than thirty, on 27 worlds looked at while building. It counts as one account more.
-JOBS_OF_STRANGERS = 2.0
 # Content alone accuses an account only where it runs at least three jobs that hardly anybody but the pool runs (19 in
 # 20 of the others who run them are linked), and they are most of what it does. One such job may be a public pipeline
 # of several steps that few use; a stranger who runs three of a pool's own jobs is not met.
@@ -218,34 +212,20 @@ class Business:
         """Members of whose exchanges fewer than `IN_PASSING` are the group's jobs."""
         return np.asarray(self._by_member(self.exchanges) < IN_PASSING * self.everything)
 
-    def content(self) -> Content:
-        """Gives, for probabilities that the hand runs each member, the log odds (natural) of each one's mix of jobs
-        under the hand against strangers who run some of the same.
-
-        The mixes of both are estimated from everyone else (own exchanges left out), each account weighing by the
-        square root of its exchanges, with one exchange added a job; and so is how many of the jobs an account runs.
-        """
-        row, job = self.row, self.job
+    def mix(self) -> Mix:
+        """What of this content is asked of."""
         total = self._by_member(self.exchanges)
-        weight = self.exchanges / np.sqrt(np.maximum(total, 1.0))[row]
-        size = self._by_member(weight)
-        jobs = int(job.max(initial=0)) + 1
-        sent, draws = np.maximum(total, 1.0), np.minimum(total, DRAWS)
-        least = -np.where(self.known, AGAINST_KNOWN, CONTENT_BITS) * np.log(2)
-        several = self._by_member(self._told().astype(np.float64))
-
-        def of(r: Floats) -> Floats:
-            log = []
-            for part in (r, 1 - r):
-                mine = weight * part[row]
-                rest = self._by_job(mine)[job] - mine + 1.0
-                log.append(np.log(rest / (mine.sum() - (size * part)[row] + jobs)))
-            mean = self._by_member(self.exchanges * (log[0] - log[1])) / sent
-            return np.asarray(
-                np.clip(mean * draws + _how_many(several, r), least, CONTENT_BITS * np.log(2)), np.float64
-            )
-
-        return of
+        return Mix(
+            np.ascontiguousarray(self.row, np.int64),
+            np.ascontiguousarray(self.job, np.int64),
+            np.ascontiguousarray(self.exchanges, np.float64),
+            int(self.job.max(initial=0)) + 1,
+            total,
+            np.minimum(total, DRAWS),
+            self._by_member(self._told().astype(np.float64)),
+            -np.where(self.known, AGAINST_KNOWN, CONTENT_BITS) * np.log(2),
+            CONTENT_BITS * np.log(2),
+        )
 
     def _told(self) -> npt.NDArray[np.bool_]:
         """Entries whose job is a main one of `MAINLY` of the others that run it. What others send in passing is mostly
@@ -269,20 +249,6 @@ class Business:
             enough = self._by_member(self.exchanges * private) >= share * self.everything
             found |= (self._by_member(one * private) >= LEAST_PRIVATE) & enough
         return found
-
-
-def _how_many(jobs: Floats, r: Floats) -> Floats:
-    """Log odds (natural) for the hand of how many of a group's jobs each member runs, none against it, since a hand may
-    give an account any number.
-
-    Under the hand, and of strangers, the number is geometric; the means of both are estimated from everyone else.
-    """
-    log = []
-    for part in (r, 1 - r):
-        mean = ((part * jobs).sum() - part * jobs + JOBS_OF_STRANGERS) / (part.sum() - part + 1.0)
-        mean = np.maximum(mean, 1.0 + 1e-9)
-        log.append((jobs - 1) * np.log1p(-1.0 / mean) - np.log(mean))
-    return np.asarray(np.where(jobs > 0, np.maximum(0.0, log[0] - log[1]), 0.0), np.float64)
 
 
 def hands(group: Weighed) -> list[Integers]:
@@ -329,44 +295,17 @@ def membership(group: Weighed, business: Business) -> Floats:
     """
     r = _start(group, business.known)
     views = _views(group, np.unique(business.owner, return_inverse=True)[1])
-    content = business.content()
+    mix, in_passing = business.mix(), business.in_passing()
     for turn in range(ROUNDS):
         told = _told(group, views, r, sure=bool(business.known.any()))
         if not told:
             return np.ones(len(group.members)) if not turn else r
         before = r
-        r, linked = _mixture(np.stack([t.flags for t in told]), np.array([t.rate for t in told]), business, content, r)
+        flags = np.stack([*(t.flags for t in told), np.where(in_passing, 0, 1).astype(np.int8)])
+        r, linked = mix.settled(flags, np.array([*(t.rate for t in told), STRANGERS_IN_PASSING]), r)
         by_links = linked >= JOINED_BITS * np.log(2)
         held = ~(by_links | business.runs_their_own(by_links)) | business.contracted
         r = np.where(held, np.minimum(r, FOR_A_PERSON), r)
         if np.abs(r - before).max() < SETTLED:
             break
     return r
-
-
-def _mixture(
-    flags: npt.NDArray[np.int8], rates: Floats, business: Business, content: Content, r: Floats
-) -> tuple[Floats, Floats]:
-    """Settle who belongs to the hand; give that and, for each member, the log odds (natural) of its links alone.
-
-    flags: kinds by members, 1 hit, 0 not, -1 without data. rates: strangers' rate of each kind.
-    """
-    size = flags.shape[1]
-    hits = np.concatenate([flags, ~business.in_passing()[None]]).astype(np.float64)
-    known = hits >= 0
-    hits = np.where(known, hits, 0.0)
-    misses = 1 - hits
-    strangers = np.append(rates, STRANGERS_IN_PASSING)[:, None]
-    other = known * (hits * np.log(strangers) + misses * np.log1p(-strangers))
-    linked = np.zeros(size)
-    for _ in range(STEPS):
-        share = (r.sum() + 1.0) / (size + 2.0)
-        rate = ((hits * r).sum(axis=1) + 1.0) / ((known * r).sum(axis=1) + 2.0)
-        rate = np.maximum(rate[:, None], strangers)
-        told = known * (hits * np.log(rate) + misses * np.log1p(-rate)) - other
-        linked = told[:-1].sum(axis=0)
-        odds = np.log(share) - np.log1p(-share) + told.sum(axis=0) + content(r)
-        before, r = r, 1.0 / (1.0 + np.exp(-np.clip(odds, -50, 50)))
-        if np.abs(r - before).max() < SETTLED:
-            break
-    return np.asarray(r, np.float64), np.asarray(linked, np.float64)
