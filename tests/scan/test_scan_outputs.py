@@ -1,6 +1,8 @@
 """What lies in the folder after a scan, and what must never lie there."""
 
 import json
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -186,6 +188,33 @@ def test_a_joined_file_beside_the_traffic_is_not_traffic(tmp_path):
     assert findings.traffic.exchanges == len(traffic)
     assert findings.traffic.duplicates == 0
     assert "ip" not in findings.traffic.absent_columns
+
+
+ASKED = """
+import socket, sys
+asked = []
+def refused(*what, **_):
+    asked.append(what)
+    raise OSError("no network")
+socket.getaddrinfo = socket.socket.connect = socket.socket.connect_ex = socket.socket.sendto = refused
+from stillwatch.cli import main
+sys.argv = ["stillwatch", "scan", sys.argv[1], "--out", sys.argv[2]]
+try:
+    main()
+except SystemExit as end:
+    assert end.code in (0, 3), end.code
+assert not asked, asked
+"""
+
+
+def test_a_scan_asks_nobody_on_the_network(tmp_path):
+    """In a process of its own, in which nothing was looked up before."""
+    public = [row | {"ip": f"52.95.110.{1 + i % 200}"} for i, row in enumerate(rows())]
+    world = write(tmp_path / "world", public, accounts())
+    command = [sys.executable, "-c", ASKED, str(world), str(tmp_path / "out")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "out" / "findings.json").exists()
 
 
 def test_stages_tell_how_far_they_are(tmp_path):
