@@ -32,6 +32,7 @@ class DuckDB:
             "preserve_insertion_order": "false",
             "enable_progress_bar": "false",
             "TimeZone": "UTC",
+            "autoinstall_known_extensions": "false",  # it would ask the internet for them
         }
         self._opened: duckdb.DuckDBPyConnection | None = None
 
