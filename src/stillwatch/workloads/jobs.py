@@ -19,14 +19,14 @@ from stillwatch.workloads.overlaps import Sets
 
 Integers = npt.NDArray[np.int64]
 
-# Two passages belong to one template where they stand together in at least half of the exchanges of the commoner one.
-TOGETHER = 0.5
+# Two passages belong to one template where they stand together in at least one of two exchanges of the commoner one.
+TOGETHER = 2
 # An account runs a job when it sends it at least twice: once may be a quotation.
 LEAST_SENT = 2
 # A job that fewer exchanges carry cannot be judged: below 20, not even a rate of nought is told from 15% (rule of
 # three, Hanley and Lippman-Hand 1983).
 LEAST_EXCHANGES = 20
-# Templates are one job where half of the rarer one's exchanges carry the commoner too, and one account in three
+# Templates are one job where as many of the rarer one's exchanges carry the commoner too, and one account in three
 # carries both: the last keeps a job that rides on a popular agent's prompt apart from the agent.
 SAME_JOB_ACCOUNTS = 1 / 3
 # Jobs form one candidate group where their accounts overlap (Jaccard) by half, and again, more widely, by a fifth: an
@@ -66,13 +66,14 @@ def _templates(engine: Engine) -> pa.Table:
     """template, passage: connected components of passages that stand together."""
     engine.create("recurring", _sql("recurring").format(least_prompts=LEAST_PROMPTS))
     engine.create("neighbours", _sql("neighbours"))
-    passages = engine.query("SELECT passage, exchanges FROM recurring ORDER BY passage")
-    hashes, exchanges = passages["passage"].to_numpy(), passages["exchanges"].to_numpy()
-    edges = engine.query("SELECT a, b, together FROM neighbours ORDER BY a, b")
-    a = np.searchsorted(hashes, edges["a"].to_numpy())
-    b = np.searchsorted(hashes, edges["b"].to_numpy())
-    strong = edges["together"].to_numpy() >= TOGETHER * np.maximum(exchanges[a], exchanges[b])
-    labels = _components(len(hashes), a[strong], b[strong])
+    hashes = engine.query("SELECT passage FROM recurring ORDER BY passage")["passage"].to_numpy()
+    edges = engine.query(
+        "SELECT n.a, n.b FROM neighbours AS n JOIN recurring AS x ON x.passage = n.a "
+        "JOIN recurring AS y ON y.passage = n.b "
+        f"WHERE n.together * {TOGETHER} >= x.exchanges AND n.together * {TOGETHER} >= y.exchanges ORDER BY a, b"
+    )
+    a, b = (np.searchsorted(hashes, edges[end].to_numpy()) for end in "ab")
+    labels = _components(len(hashes), a, b)
     return pa.table({"template": labels, "passage": hashes})
 
 
@@ -81,16 +82,14 @@ def _same_job(engine: Engine, templates: int) -> Integers:
     carriers = engine.query("SELECT DISTINCT template, account_no FROM template_traffic ORDER BY 1, 2")
     by_account = Sets(carriers["template"].to_numpy(), carriers["account_no"].to_numpy(), templates)
     together = engine.query(
-        "SELECT x.template AS a, y.template AS b, count(*) AS together FROM template_traffic AS x "
-        "JOIN template_traffic AS y ON y.exchange_no = x.exchange_no AND x.template < y.template GROUP BY a, b "
-        "ORDER BY a, b"
+        "WITH size AS (SELECT template, count(*) AS exchanges FROM template_traffic GROUP BY template), "
+        "pairs AS (SELECT x.template AS a, y.template AS b, count(*) AS together FROM template_traffic AS x "
+        "JOIN template_traffic AS y ON y.exchange_no = x.exchange_no AND x.template < y.template "
+        "GROUP BY x.template, y.template) "
+        "SELECT p.a, p.b FROM pairs AS p JOIN size AS x ON x.template = p.a JOIN size AS y ON y.template = p.b "
+        f"WHERE p.together * {TOGETHER} >= x.exchanges OR p.together * {TOGETHER} >= y.exchanges ORDER BY a, b"
     )
-    size = np.zeros(templates, np.int64)
-    counted = engine.query("SELECT template, count(*) AS exchanges FROM template_traffic GROUP BY template")
-    size[counted["template"].to_numpy()] = counted["exchanges"].to_numpy()
     a, b = together["a"].to_numpy(), together["b"].to_numpy()
-    inside = together["together"].to_numpy() >= TOGETHER * np.minimum(size[a], size[b])
-    a, b = a[inside], b[inside]
     both, reach = by_account.common(a, b), by_account.sizes()
     near = both >= SAME_JOB_ACCOUNTS * (reach[a] + reach[b] - both)
     return _components(templates, a[near], b[near])

@@ -36,7 +36,7 @@ class Sets:
 
     def common(self, a: Integers, b: Integers) -> Integers:
         """How many accounts pairs of sets have in common."""
-        return np.asarray(_common(np.ascontiguousarray(a), np.ascontiguousarray(b), self._begin, self._account))
+        return np.asarray(_common(np.array(a, np.int64), np.array(b, np.int64), self._begin, self._account))
 
     def sizes(self) -> Integers:
         """Accounts of each set."""
