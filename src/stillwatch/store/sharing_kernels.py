@@ -95,7 +95,7 @@ def several(passages, rows, accounts, prompts, least):  # type: ignore[no-untype
     """The passages that two accounts and more have and that occur at least so often (at most 255 times); for each its
     accounts, exchanges and different prompts; and every exchange that holds one: the passage's place, and the row.
 
-    passages, rows: aligned, a row's occurrences one after another in the order of rows, but for what lies between.
+    passages, rows: aligned, in the order of rows.
     accounts, prompts: of each row; -1 for a row that does not count, and for no prompt.
     """
     passages, rows, starts = _parted(passages, rows)
