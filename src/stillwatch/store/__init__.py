@@ -6,12 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stillwatch.engine import Engine
-
-if TYPE_CHECKING:
-    from stillwatch.store.sharing import Occurrences
+from stillwatch.store.sharing import Occurrences, read_parts, share
 
 # A template stands around varied payloads; five different prompts are the least that can show variation, and the same
 # count that `k` asks before text is shown. What stands less often is no part of any template and is left where it is:
@@ -59,8 +56,6 @@ def build(engine: Engine, has_duplicates: bool, local: Local | None = None, leas
 
 
 def _shared_here(engine: Engine, local: Local, least: int) -> None:
-    from stillwatch.store.sharing import read_parts, share  # compiled, which an engine elsewhere does not need
-
     found = local.occurrences
     if found is None:
         found = read_parts(local.parts, local.work, local.threads, lambda done: local.progress("shared", done))

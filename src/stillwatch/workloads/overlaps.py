@@ -160,13 +160,14 @@ def _by_larger(begin, account, rarest, probes, met_by, starts, sizes, enough, le
         for at in range(begin[a], begin[a] + probes[a]):
             met = rarest[at]
             if said[met] == -1 or _root(first, said[met]) != largest:
-                inside[met], said[met] = starts[met + 1], largest
-            other, end = starts[met], inside[met]
-            if _root(first, a) != largest:
-                end = starts[met + 1]
+                inside[met] = starts[met + 1]
+            said[met] = largest
+            # Only while that component is the largest: another may overtake it here.
+            moves = _root(first, a) == largest
+            other, end = starts[met], inside[met] if moves else starts[met + 1]
             while other < end:
                 b = met_by[other]
-                if end == inside[met] and _root(first, b) == largest and _root(first, a) == largest:
+                if moves and largest == said[met] and _root(first, b) == largest:
                     end -= 1
                     inside[met] = end
                     met_by[other], met_by[end] = met_by[end], b
