@@ -14,6 +14,7 @@ import pytest
 from scan_results import Result, scanned
 from scan_worlds import HAND, INSTRUCTION, POPULAR, accounts, rows, write
 
+from stillwatch.report.wording import percent
 from stillwatch.scan import Request, scan
 from stillwatch.settings import Settings
 from stillwatch.tables import (
@@ -107,6 +108,12 @@ def test_campaigns_stand_in_the_order_of_expected_loss(small: Result):
     assert campaign.expected_loss == pytest.approx(campaign.probability * campaign.output_tokens, abs=1e-3)
     assert row["expected_loss"] == campaign.expected_loss
     assert small.findings.settings["loss"] == "output_tokens"
+
+
+def test_no_summary_is_surer_than_the_report(small: Result):
+    """Rounded to whole per cents, what the report calls over 99.9% was certain."""
+    [campaign] = small.findings.campaigns
+    assert f" is put at {percent(campaign.probability)}; " in campaign.summary
 
 
 def test_the_loss_is_what_it_is_set_to(tmp_path):

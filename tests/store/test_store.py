@@ -77,8 +77,20 @@ def test_where_nothing_is_shared_nothing_is_found(tmp_path, local):
         assert engine.scalar("SELECT count(*) FROM carried") == 0
 
 
+@pytest.mark.parametrize("local", [False, True])
+def test_different_prompts_are_counted_and_a_missing_one_is_none(tmp_path, local):
+    """Of passage 1 three prompts, one twice and one missing; of passage 2, in system prompts alone, none."""
+    prompts = [(0, "a", 5), (1, "b", 5), (2, "a", 6), (3, "b", 8), (4, "a", None)]
+    rows = [row(no, account, [1], prompt_hash=prompt) for no, account, prompt in prompts]
+    rows += [row(no, account, [], system_prompt_passages=[2], prompt_hash=None) for no, account in ((5, "a"), (6, "b"))]
+    with built(tmp_path, rows, local=local) as engine:
+        found = engine.query("SELECT passage, prompts FROM shared ORDER BY passage").to_pylist()
+    assert [tuple(f.values()) for f in found] == [(1, 3), (2, 0)]
+
+
 def test_what_a_repeat_carries_is_not_counted(tmp_path):
     rows = [row(0, "a", [1], exchange_id="same"), row(1, "b", [1], exchange_id="same"), row(2, "a", [1])]
+    rows.append(row(3, "b", [2]))
     for local in (False, True):
         (tmp_path / str(local)).mkdir()
         with built(tmp_path / str(local), rows, has_duplicates=True, local=local) as engine:

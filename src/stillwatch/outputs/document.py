@@ -29,6 +29,7 @@ from stillwatch.outputs.cleared import cleared_part
 from stillwatch.outputs.factors import factor_part
 from stillwatch.outputs.members import linked_by, member_part
 from stillwatch.outputs.moments import day_text, moment
+from stillwatch.report.wording import percent
 from stillwatch.settings import Settings
 from stillwatch.sources import Inputs, Rejects
 from stillwatch.workloads.text import SharedText
@@ -173,7 +174,7 @@ def _summary(group: NamedGroup, workloads: list[Workload], accounts: int, total:
         f"({jobs}) as one: {total['exchanges']:,} exchanges from {moment(total['first']):%-d %B %Y} to "
         f"{moment(total['last']):%-d %B %Y}, {total['tokens']:,} tokens collected. "
         f"The probability that this is distillation nobody sanctioned is put at "
-        f"{group.candidate.judgement.probability:.0%}; it is a finding for a person to check, not a verdict."
+        f"{percent(group.candidate.judgement.probability)}; it is a finding for a person to check, not a verdict."
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from stillwatch.report.wording import percent
 from stillwatch.respond import reasons
 from stillwatch.respond.decision import Decision, Measure, SubjectKind
 from stillwatch.respond.found import Customer, Found, Suspect
@@ -162,7 +163,7 @@ class _Cycle:
                     "campaign",
                     campaign,
                     f"{len(members):,} accounts are found to take part, with probability "
-                    f"{self.found.campaigns[campaign]:.0%}. Is it so? Give a verdict.",
+                    f"{percent(self.found.campaigns[campaign])}. Is it so? Give a verdict.",
                 )
             elif last.against:
                 self.spared.add(campaign)
@@ -206,7 +207,7 @@ class _Cycle:
         return _Wanted(kind, subject, account, measure, suspect.campaign, suspect.probability, evidence)
 
     def _contracted(self, suspect: Suspect) -> None:
-        what = "keys of it seem to be stolen" if suspect.victim else f"probability {suspect.probability:.0%}"
+        what = "keys of it seem to be stolen" if suspect.victim else f"probability {percent(suspect.probability)}"
         self._ask(
             "contracted",
             suspect.account,
