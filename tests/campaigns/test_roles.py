@@ -68,6 +68,14 @@ def test_a_holder_with_business_of_its_own_from_home_is_a_victim(roles_of):
     assert all(found[a].role == "member" and found[a].probability == pytest.approx(0.9, rel=0.05) for a in POOL)
 
 
+def test_exchanges_from_where_the_holder_works_are_told(roles_of):
+    """Of the job, those from a place where own business is seen on more days; not those from the pool's exits."""
+    at_home = sent(99, "home", 3, 3, True)
+    own = sent(99, "home", 1, 30, False)
+    found = roles_of(pool_traffic() + own + at_home + sent(99, "exit0", 20, 40, True))
+    assert found[99].at_home == len(at_home) > 0
+
+
 def test_a_few_unrecognised_exchanges_of_the_job_change_nothing(roles_of):
     stolen = sent(99, "home", 1, 30, False) + sent(99, "exit0", 20, 60, True) + sent(99, "exit0", 22, 2, False)
     assert roles_of(pool_traffic() + stolen)[99].role == "victim"

@@ -183,3 +183,31 @@ def test_how_many_jobs_an_account_runs_is_part_of_what_content_says():
     none = replace(mixed, several=np.zeros(8), most=99.0)
     mixed = replace(mixed, most=99.0)
     assert mixed.log_odds(r) - none.log_odds(r) == pytest.approx(number)
+
+
+def settled_by_definition(mix, flags, strangers, r):
+    """The mixture step by step as it is written down: rates with a uniform prior, strangers' as the least of them."""
+    known, hit = flags >= 0, flags == 1
+    for _ in range(60):
+        share = (r.sum() + 1) / (len(r) + 2)
+        rate = np.maximum(((hit * r).sum(axis=1) + 1) / ((known * r).sum(axis=1) + 2), strangers)[:, None]
+        says = np.where(hit, np.log(rate / strangers[:, None]), np.log((1 - rate) / (1 - strangers[:, None]))) * known
+        odds = np.log(share / (1 - share)) + says.sum(axis=0) + mix.log_odds(r)
+        before, r = r, 1 / (1 + np.exp(-odds))
+        if np.abs(r - before).max() < 1e-9:
+            break
+    return r, says[:-1].sum(axis=0)
+
+
+def test_the_mixture_is_settled_as_it_is_defined():
+    """The last kind, business in passing, is no link: it moves who belongs, and is left out of what links say."""
+    draw = np.random.default_rng(5)
+    for size in (2, 5, 12, 30):
+        mix = business([{j: int(draw.integers(2, 40)) for j in range(4) if draw.random() < 0.6} or {0: 2}
+                        for _ in range(size)]).mix()  # fmt: skip
+        flags = draw.integers(-1, 2, (3, size)).astype(np.int8)
+        strangers, r = np.array([0.01, 0.1, 0.5]), draw.random(size)
+        for found, expected in zip(
+            mix.settled(flags, strangers, r), settled_by_definition(mix, flags, strangers, r), strict=True
+        ):
+            assert found == pytest.approx(expected, abs=1e-7)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pytest
 from scan_results import Result, scanned
 from scan_worlds import HAND, INSTRUCTION, POPULAR, accounts, rows, write
 
-from stillwatch.report.wording import percent
+from stillwatch.outputs.document import _summary
 from stillwatch.scan import Request, scan
 from stillwatch.settings import Settings
 from stillwatch.tables import (
@@ -110,10 +111,12 @@ def test_campaigns_stand_in_the_order_of_expected_loss(small: Result):
     assert small.findings.settings["loss"] == "output_tokens"
 
 
-def test_no_summary_is_surer_than_the_report(small: Result):
-    """Rounded to whole per cents, what the report calls over 99.9% was certain."""
-    [campaign] = small.findings.campaigns
-    assert f" is put at {percent(campaign.probability)}; " in campaign.summary
+@pytest.mark.parametrize(("probability", "said"), [(0.99996, "over 99.9%"), (0.962, "96.2%"), (0.55, "55%")])
+def test_no_summary_claims_certainty(probability, said):
+    judged = SimpleNamespace(judgement=SimpleNamespace(probability=probability))
+    group = SimpleNamespace(workloads=[1], candidate=judged)
+    told = _summary(group, [SimpleNamespace(title="Grading")], 9, {"exchanges": 9, "tokens": 9, "first": 0, "last": 0})
+    assert f" is put at {said}; " in told
 
 
 def test_the_loss_is_what_it_is_set_to(tmp_path):

@@ -27,15 +27,22 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def built(
-    folder: Path, rows: list[dict[str, Any]], *, has_duplicates: bool = False, local: bool = False, least: int = 1
+    folder: Path,
+    rows: list[dict[str, Any]],
+    *,
+    has_duplicates: bool = False,
+    local: bool = False,
+    least: int = 1,
+    since: int | None = None,
 ) -> DuckDB:
     """An engine with the store made of rows. local: found from their parts, and not by SQL, in several stretches.
-    least: how often what is shared must stand."""
+    least: how often what is shared must stand. since: the first day that counts."""
     engine = DuckDB(folder, memory_limit="1GB", threads=1)
     (folder / "parts").mkdir()
     half = len(rows) // 2
     for name, some in (("a", rows[:half]), ("b", rows[half:])):
         pq.write_table(table(some), folder / "parts" / f"{name}.parquet")
-    engine.register_parquet("enriched", folder / "parts")
-    store.build(engine, has_duplicates, store.Local(folder / "parts", folder, 2) if local else None, least)
+    engine.register_parquet("enriched_ever", folder / "parts")
+    engine.view("enriched", f"SELECT * FROM enriched_ever WHERE day >= {since or 0}")
+    store.build(engine, has_duplicates, store.Local(folder / "parts", folder, 2, since) if local else None, least)
     return engine

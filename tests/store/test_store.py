@@ -97,6 +97,13 @@ def test_what_a_repeat_carries_is_not_counted(tmp_path):
             assert shared(engine) == []
 
 
+@pytest.mark.parametrize("local", [False, True])
+def test_what_days_that_do_not_count_carry_is_not_counted(tmp_path, local):
+    rows = [row(0, "a", [1], day=1), row(1, "b", [1, 2], day=2), row(2, "a", [2], day=2), row(3, "c", [2], day=3)]
+    with built(tmp_path, rows, local=local, since=2) as engine:
+        assert shared(engine) == [(2, 3, 3)]
+
+
 def test_order_of_rows_never_matters(tmp_path):
     rows = some_rows(1)
     mixed = random.Random(1).sample(rows, len(rows))

@@ -3,7 +3,7 @@
 SELECT t.campaign_no, t.account_no, count(*) AS exchanges
 FROM member_traffic AS t
 JOIN (
-  SELECT account_no, block FROM account_traffic WHERE block IS NOT NULL GROUP BY account_no, block
+  SELECT account_no, block FROM member_traffic WHERE block IS NOT NULL GROUP BY account_no, block
   HAVING count(DISTINCT CASE WHEN job = 0 THEN day END) > count(DISTINCT CASE WHEN job = 1 THEN day END)
 ) AS s ON s.account_no = t.account_no AND s.block = t.block
 WHERE t.job = 1

@@ -197,7 +197,6 @@ def members(engine: Engine) -> dict[int, list[Member]]:
     """For every campaign of `campaign_traffic` its members and victims, the most probable and busiest first."""
     keys = _keys(engine)
     engine.create("member_traffic", _sql("member_traffic"))
-    engine.create("account_traffic", _sql("account_traffic"))
     by_place, by_exits, by_key = (_seen(engine, f"{what}_seen") for what in ("places", "exits", "keys"))
     at_home, nowhere = _at_home(engine), Sightings((), ())
     found: dict[int, list[Member]] = {}
