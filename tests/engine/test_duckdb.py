@@ -24,6 +24,11 @@ def test_tables_in_and_out(tmp_path):
     assert not (tmp_path / "engine").exists()
 
 
+def test_nothing_is_fetched_for_it(tmp_path):
+    with DuckDB(tmp_path) as engine:
+        assert engine.query("SELECT current_setting('autoinstall_known_extensions') AS x").to_pylist() == [{"x": False}]
+
+
 def test_want_of_memory_is_one_line(tmp_path):
     with DuckDB(tmp_path, memory_limit="20MB", threads=1) as engine, pytest.raises(EnvironmentFailure) as failure:
         engine.query("SELECT string_agg(CAST(range AS VARCHAR), ',') AS x FROM range(30000000)")

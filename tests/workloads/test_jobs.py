@@ -99,3 +99,54 @@ def test_later_turns_follow_the_conversation_that_a_job_opened(jobs_of):
 def test_an_empty_or_textless_traffic_has_no_jobs(jobs_of):
     _, jobs = jobs_of([("a", None, {}), ("b", "", {}), ("c", "short", {})])
     assert jobs.sent.num_rows == 0 and jobs.groups.num_rows == 0
+
+
+@pytest.fixture
+def templates_of(tmp_path):
+    """The templates and jobs that passages 1 and 2 come to, which are numbered; exchanges: account and passages."""
+    with DuckDB(tmp_path) as engine:
+
+        def run(exchanges):
+            rows = [
+                {"passage": passage, "exchange_no": no, "account_no": account, "prompt_hash": no}
+                for no, (account, passages) in enumerate(exchanges)
+                for passage in passages
+            ]
+            engine.register("carried", pa.Table.from_pylist(rows))
+            engine.create(
+                "shared",
+                "SELECT passage, count(DISTINCT account_no) AS accounts, count(*) AS exchanges, count(*) AS prompts "
+                "FROM carried GROUP BY passage",
+            )
+            engine.register("traffic", pa.table(NO_CONVERSATION | {"exchange_no": range(len(exchanges))}))
+            engine.register("parties", pa.table({"account_no": range(9), "exchanges": [len(exchanges)] * 9}))
+            jobs = find_jobs(engine)
+            template = engine.query("SELECT passage, template FROM template_passages ORDER BY passage")
+            job = dict(zip(jobs.passages["passage"].to_pylist(), jobs.passages["job"].to_pylist(), strict=True))
+            return template["template"].to_pylist(), [job[1], job[2]]
+
+        yield run
+
+
+NO_CONVERSATION = {
+    "account_no": pa.nulls(40, pa.int64()),
+    "opening": pa.nulls(40, pa.int64()),
+    "history_first": pa.nulls(40, pa.int64()),
+    "history_second": pa.nulls(40, pa.int64()),
+    "conversation_id": pa.nulls(40, pa.string()),
+}
+
+
+@pytest.mark.parametrize(("both", "one_template"), [(20, True), (19, False)])
+def test_passages_are_one_template_by_the_exchanges_of_the_commoner_one(templates_of, both, one_template):
+    """Passage 1 stands in all of forty exchanges, passage 2 in some of these: it is always with the other. One job
+    they are in any case, since all of the rarer one's exchanges and accounts carry both."""
+    template, job = templates_of([(n % 4, [1, 2] if n < both else [1]) for n in range(40)])
+    assert (template[0] == template[1]) == one_template
+    assert job[0] == job[1]
+
+
+def test_templates_that_seldom_stand_together_are_two_jobs(templates_of):
+    """Of twenty-two exchanges each, four carry both."""
+    _, job = templates_of([(n % 4, [1, 2] if n < 4 else [1 + n % 2]) for n in range(40)])
+    assert job[0] != job[1]
