@@ -229,6 +229,9 @@ def scan(
     keep_days: Annotated[
         int | None, typer.Option(help="Days of traffic that count, back from the newest exchange; by default all.")
     ] = None,
+    newest: Annotated[
+        int | None, typer.Option(min=1, help="Judge only so many exchanges of the store: those that came last.")
+    ] = None,
     sketch_key_file: Annotated[Path | None, typer.Option(help="File with the secret key of the sketch.")] = None,
 ) -> None:
     """Scan traffic and name the campaigns in it.
@@ -254,6 +257,7 @@ def scan(
         store=store,
         verdicts=verdicts,
         engine=engine,
+        newest=newest,
     )
     kept = f"; files that were read to their end are in {store}" if store else ""
     with interrupts.saying(f"interrupted; nothing was published, {out} is as it was{kept}"), _Shown() as shown:

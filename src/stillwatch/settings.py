@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     )
 
     memory_limit: str = Field(
-        "4GB",
+        "3GB",
         description="memory that the engine may use before it spills to disk, e.g. 4GB",
         pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$",
     )

@@ -247,6 +247,24 @@ def test_who_is_cleared_is_let_go_at_once():
     assert [why for _, why in plan.ended] == ["the findings clear the account"]
 
 
+def test_a_judgement_of_the_newest_hardens_and_ends_or_softens_nothing():
+    first = decided(found(*suspects("C-1", "a", "b", "c", "d", p=0.9)))
+    of_newest = found(
+        *suspects("C-1", "a", p=0.6), *suspects("C-1", "b", p=0.995), *suspects("C-2", "e", p=0.9),
+        *suspects("C-1", "d", victim=True, keys=("k",)), cleared=frozenset({"c"}), whole=False,
+    )  # fmt: skip
+    plan = decided(of_newest, before=after(first))
+    assert [why for _, why in plan.ended] == ["hardened"]
+    assert measures(plan) == {"b": "block", "e": "step_up", "k": "block"}
+    of_all = decided(replace(of_newest, whole=True), before=after(first))
+    assert sorted(why for _, why in of_all.ended) == [
+        "a key of it was stolen, and its holder takes no part", "hardened", "softened",
+        "the findings clear the account",
+    ]  # fmt: skip
+    dismissed = decided(replace(of_newest, customers=contracted("a")), before=after(first))
+    assert "only a person decides on this customer" in [why for _, why in dismissed.ended]
+
+
 def test_a_dismissed_campaign_is_let_go_and_asked_about_when_it_returns():
     one = found(*suspects("C-1", "a", "b"))
     first = decided(one)

@@ -55,9 +55,16 @@ def days(tmp_path_factory) -> Path:
     return folder
 
 
-def scanned(days: Path, targets: list[Path], out: Path, store: Path | None = None, **settings: object) -> Findings:
+def scanned(
+    days: Path,
+    targets: list[Path],
+    out: Path,
+    store: Path | None = None,
+    newest: int | None = None,
+    **settings: object,
+) -> Findings:
     known = days / "beside" / "accounts.parquet"
-    request = Request(tuple(map(str, targets)), out, accounts=known, store=store)
+    request = Request(tuple(map(str, targets)), out, accounts=known, store=store, newest=newest)
     return scan(request, Settings(threads=2, **{"sketch_key_file": days / "beside" / "key", **settings}))
 
 
@@ -316,6 +323,32 @@ def test_what_is_too_long_ago_expires_in_a_store_as_in_a_scan(days, tmp_path, or
     assert max(kept) - min(kept) == keep - 1
     verified = upkeep.verify(tmp_path / "s", lambda *_: None)
     assert (verified.faults, verified.sources) == ([], FILES)
+
+
+def test_only_what_came_last_is_judged_where_that_is_asked(days, tmp_path):
+    files = sorted(days.glob("*.parquet"))
+    last = files[18:]
+    alone = scanned(days, last, tmp_path / "alone")
+    scanned(days, files[:18], tmp_path / "out", tmp_path / "s")
+    whole = scanned(days, last, tmp_path / "out", tmp_path / "s")
+    with opened(tmp_path / "s", days / "beside" / "key") as (store, _):
+        before = {name: store.table(name) for name in ("campaigns", "pools", "workloads")}
+    newest = scanned(days, last[-1:], tmp_path / "newest", tmp_path / "s", newest=alone.traffic.exchanges)
+    assert 0 < newest.traffic.exchanges < whole.traffic.exchanges
+    assert judged(newest, NAMES | TEXTS | {"formats", "traffic"}) == judged(
+        alone, NAMES | TEXTS | {"formats", "traffic"}
+    )
+    assert [c.id for c in newest.campaigns] == [c.id for c in whole.campaigns]
+    assert any("that came last were judged" in note for note in newest.notes)
+    with opened(tmp_path / "s", days / "beside" / "key") as (store, _):
+        for name, rows in before.items():
+            assert store.table(name).slice(0, rows.num_rows).equals(rows)
+
+
+@pytest.mark.parametrize("given", [{}, {"engine": "spark", "store": Path("s")}])
+def test_what_came_last_is_known_of_a_store_alone(days, tmp_path, given):
+    with pytest.raises(InputError, match="--newest: of a store alone is known what came last"):
+        scan(Request((str(days),), tmp_path / "out", newest=5, **given), Settings())
 
 
 @pytest.mark.parametrize("given", ["join", "mapping"])

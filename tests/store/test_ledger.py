@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.store.ledger import Found, number
+from stillwatch.store.ledger import Found, number, with_new
 from stillwatch.store.manifest import SCHEMAS
 
 
@@ -63,3 +63,13 @@ def test_the_order_of_campaigns_decides_nothing_but_new_numbers():
     one, other = told(["abc", "xyz"], ["abcd", "xyzu"]), told(["abc", "xyz"], ["xyzu", "abcd"])
     assert one[0][1] == other[0][1][::-1]
     assert one[2] == other[2]
+
+
+def test_a_scan_of_a_part_adds_what_is_new_and_changes_nothing():
+    before = number(SCHEMAS["campaigns"].empty_table(), [campaign("abcdefgh"), campaign("stuvw")]).ledger
+    part = number(before, [campaign("xyz"), campaign("abc")])
+    assert part.numbers == [3, 1]
+    kept = with_new(before, part.ledger)
+    assert kept.slice(0, 2).equals(before)
+    assert [(row["number"], row["known_by"]) for row in kept.to_pylist()[2:]] == [(3, ["x", "y", "z"])]
+    assert number(kept, [campaign("abcdefgh"), campaign("xyz"), campaign("stuvw")]).numbers == [1, 3, 2]

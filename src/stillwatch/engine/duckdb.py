@@ -23,7 +23,7 @@ class DuckDB:
     # Sixteen keep each GROUP BY a sixteenth of the traffic's passages.
     ranges = 16
 
-    def __init__(self, folder: Path, *, memory_limit: str = "4GB", threads: int = 2) -> None:
+    def __init__(self, folder: Path, *, memory_limit: str = "3GB", threads: int = 2) -> None:
         self._folder = folder / "engine"
         self._settings = {
             "memory_limit": memory_limit,

@@ -125,7 +125,7 @@ class Spark:
         *,
         folder: str | None = None,
         collect: int = 64_000_000,
-        memory_limit: str = "4GB",
+        memory_limit: str = "3GB",
         threads: int = 2,
     ) -> None:
         self.session = session

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,6 +22,8 @@ FILE = "links.parquet"
 KEY_ID = b"stillwatch.values"
 # 64 bits: of ten million values two meet with odds of one in 370,000.
 HASH_BYTES = 8
+# Rows that are named and written at a time, as a row group.
+ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +116,43 @@ def _rows(engine: Engine, trace: Trace, k: int) -> pa.Table:
     )
 
 
-def _named(values: pa.ChunkedArray, trace: Trace, keyed: Keyed) -> pa.Array:
+def _named(values: pa.Array, trace: Trace, keyed: Keyed) -> pa.Array:
     """Every value under its hash, each distinct one hashed once; of what is a hash already, as the report writes it."""
-    coded = values.combine_chunks().dictionary_encode()
-    clear = coded.dictionary.to_pylist()
-    names = [f"{int(v):016x}" if trace.text else keyed(trace.name, v) for v in clear]
-    return pc.take(pa.array(names, pa.string()), coded.indices)
+    coded = values.dictionary_encode()
+    if trace.text:
+        names = hexadecimal(coded.dictionary.cast(pa.int64()))
+    else:
+        names = pa.array([keyed(trace.name, v) for v in coded.dictionary.to_pylist()], pa.string())
+    return pc.take(names, coded.indices)
+
+
+def hexadecimal(numbers: pa.Array) -> pa.Array:
+    """Numbers, not negative, as 16 hexadecimal digits each."""
+    bits = numbers.to_numpy().astype(">u8").view(np.uint8)
+    digits = np.frombuffer(b"0123456789abcdef", np.uint8)[np.stack([bits >> 4, bits & 15], 1)]
+    ends = np.arange(len(numbers) + 1, dtype=np.int32) * 16
+    return pa.Array.from_buffers(pa.string(), len(numbers), [None, pa.py_buffer(ends), pa.py_buffer(digits)])
 
 
 def _tables(engine: Engine, keyed: Keyed, k: int) -> Iterator[pa.Table]:
+    """The rows of each kind, some at a time: passages have by far the most."""
     for trace in traces():
-        rows = _rows(engine, trace, k)
-        columns = {
-            "account_id": rows["account_id"],
-            "kind": pa.array([trace.name] * rows.num_rows, pa.string()),
-            "value": _named(rows["value"], trace, keyed),
-            "values": rows["values"],
-            "holders": rows["holders"],
-            "known": rows["known"],
-        }
-        yield pa.table(columns, schema=pa.schema([pa.field(c.name, c.type) for c in OUT_LINKS.columns]))
+        for batch in _rows(engine, trace, k).to_batches(ROWS):
+            columns = {
+                "account_id": batch["account_id"],
+                "kind": pa.repeat(pa.scalar(trace.name), batch.num_rows),
+                "value": _named(batch["value"], trace, keyed),
+                "values": batch["values"],
+                "holders": batch["holders"],
+                "known": batch["known"],
+            }
+            yield pa.table(columns, schema=pa.schema([pa.field(c.name, c.type) for c in OUT_LINKS.columns]))
 
 
 def write_links(engine: Engine, gear: Gear, folder: Path, k: int) -> None:
     """Write `links.parquet` from the tables that a scan leaves in the engine. k: accounts that must share a passage."""
     keyed = Keyed(gear)
-    whole = pa.concat_tables(_tables(engine, keyed, k))
-    pq.write_table(whole.replace_schema_metadata({KEY_ID: keyed.id}), folder / FILE, compression="zstd")
+    schema = pa.schema([pa.field(c.name, c.type) for c in OUT_LINKS.columns], metadata={KEY_ID: keyed.id})
+    with pq.ParquetWriter(folder / FILE, schema, compression="zstd") as writer:
+        for rows in _tables(engine, keyed, k):
+            writer.write_table(rows.replace_schema_metadata(schema.metadata))

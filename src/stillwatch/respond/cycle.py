@@ -53,18 +53,28 @@ def run_cycle(state: State, found: Found, at: datetime) -> Applied:
 
 
 def act_on(
-    state: State, folder: Path, at: datetime, settings: Settings, *, accounts: Path | None, store: Path | None
+    state: State,
+    folder: Path,
+    at: datetime,
+    settings: Settings,
+    *,
+    accounts: Path | None,
+    store: Path | None,
+    of_accounts: int | None = None,
 ) -> Applied:
     """Read a scan's result folder and decide about it: what follows every judgement, live or by hand.
 
     at: now. accounts: the accounts file that the scan was given, which says who has a contract. store: the scan's
-    store, which says who was seen on which address; without it no address gets a measure. Raises InputError where one
-    of them is not what it should be.
+    store, which says who was seen on which address; without it no address gets a measure. of_accounts: how many
+    accounts there are, where only the newest exchanges were judged: then measures may be put on accounts, but none is
+    ended or softened. Raises InputError where one of the files is not what it should be.
     """
     customers = read_accounts(accounts, Rejects(None)) if accounts is not None else None
     found = read_found(folder, customers)
     _, policy = state.policy()
-    if store is not None and policy.addresses.act:
+    if of_accounts is not None:
+        found = replace(found, whole=False, accounts=max(of_accounts, found.accounts))
+    elif store is not None and policy.addresses.act:
         suspects = [s.account for s in found.suspects]
         seen = addresses_of(store, suspects, at, policy.addresses.seen_days, settings) if suspects else {}
         found = replace(found, addresses=seen)

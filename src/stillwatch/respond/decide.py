@@ -226,7 +226,8 @@ class _Cycle:
 
     def _stolen(self, suspect: Suspect) -> list[_Wanted]:
         """A stolen key is stopped, and its holder told; the account is let alone, or let go if it was suspected."""
-        self._let_go(suspect.account, "a key of it was stolen, and its holder takes no part")
+        if self.found.whole:
+            self._let_go(suspect.account, "a key of it was stolen, and its holder takes no part")
         if not self.policy.stops_key(suspect.probability):
             return []
         keys = ", ".join(suspect.keys) or "one that the traffic does not name"
@@ -288,8 +289,11 @@ class _Cycle:
             self.cases[kind, subject] = NewCase(kind, subject_kind, subject, text, campaign or subject)
 
     def _put(self, one: _Wanted) -> None:
-        """Let stand what is as wanted; renew it when half its time is over; replace it where it is not."""
+        """Let stand what is as wanted; renew it when half its time is over; replace it where it is not. What stands is
+        softened by a judgement of all traffic only."""
         held = self.standing.get(one.key)
+        if held is not None and held.measure > one.measure and not self.found.whole:
+            return
         if one.measure is Measure.OBSERVE:
             if held is not None:
                 self._end(held, "the findings do not call for it any more")
@@ -351,7 +355,7 @@ class _Cycle:
                 self._end(decision, f"an analyst {said.verdict} it ({said.verdict_id})")
             elif decision.campaign_id in self.spared and account not in found:
                 self._end(decision, "an analyst dismissed the campaign")
-            elif account in self.found.cleared and account not in found:
+            elif self.found.whole and account in self.found.cleared and account not in found:
                 self._end(decision, "the findings clear the account")
 
     def _end(self, decision: Decision, why: str) -> None:

@@ -50,6 +50,7 @@ class Found:
     digest: of the findings, so that a cycle is known again. accounts: how many were seen in the traffic. campaigns: the
     probability of each; evidence: the ids of what speaks about it. cleared: accounts that were looked at and are not
     accused. addresses: for each address that a suspect used, every account seen on it; None where it was not asked.
+    whole: whether all traffic was judged, so that it also counts who is not named.
     """
 
     digest: str
@@ -61,6 +62,7 @@ class Found:
     cleared: frozenset[str] = frozenset()
     customers: Mapping[str, Customer] = field(default_factory=dict)
     addresses: Mapping[str, frozenset[str]] | None = None
+    whole: bool = True
 
     def members(self, campaign: str) -> frozenset[str]:
         """The accounts that take part in a campaign, victims left out."""

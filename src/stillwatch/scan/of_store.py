@@ -19,6 +19,7 @@ from stillwatch.store import ledger
 from stillwatch.store.ingest import Given, ingest, told_apart
 from stillwatch.store.kept import Store
 from stillwatch.store.manifest import SCHEMAS, place_of
+from stillwatch.store.newest import write_newest
 from stillwatch.store.passages import covered
 from stillwatch.workloads import Jobs
 from stillwatch.workloads.text import SHOWN, SharedText, wanted
@@ -75,9 +76,20 @@ class StoreScan(Scan):
             for reason, count in source.rejected.items() if source.number not in just_read else ():
                 self.rejects.count += count
                 self.rejects.by_reason[reason] = self.rejects.by_reason.get(reason, 0) + count
-        self.kept.link(self.work / "enriched")
+        rows = self._show()
         engine.register_parquet("enriched", self.work / "enriched")
-        return Read(manifest.rows, manifest.absent, dict(Counter(source.format for source in manifest.sources)))
+        return Read(rows, manifest.absent, dict(Counter(source.format for source in manifest.sources)))
+
+    def _show(self) -> int:
+        """Lay out what is to be judged of the store; how many exchanges that is."""
+        newest, manifest = self.request.newest, self.kept.manifest
+        if newest is None or manifest.rows <= newest:
+            self.kept.link(self.work / "enriched")
+            return manifest.rows
+        (self.work / "enriched").mkdir()
+        rows = write_newest(self.kept.folder, manifest, newest, self.work / "enriched" / "newest.parquet")
+        self.rejects.note(f"Of {manifest.rows:,} exchanges in the store, the {rows:,} that came last were judged.")
+        return rows
 
     def _texts(self, engine: Engine, read: Read) -> list[SharedText]:  # noqa: ARG002
         """What k parties share: as the store keeps it, else as this run's traffic has it, which is kept then."""
@@ -168,9 +180,14 @@ class StoreScan(Scan):
             for workload in group.workloads
         ]
         by_workload = ledger.number(number["workloads"], workloads)
-        self.kept.replace({"campaigns": by_campaign.ledger, "pools": by_pool.ledger, "workloads": by_workload.ledger})
-        said = "Passages are known by the store's own key, which no result holds."
-        for remark in (*by_campaign.remarks("C"), said):
+        numbered = {"campaigns": by_campaign, "pools": by_pool, "workloads": by_workload}
+        said = ["Passages are known by the store's own key, which no result holds."]
+        if self.request.newest is None:
+            self.kept.replace({name: of.ledger for name, of in numbered.items()})
+            said = [*by_campaign.remarks("C"), *said]
+        else:
+            self.kept.replace({name: ledger.with_new(number[name], of.ledger) for name, of in numbered.items()})
+        for remark in said:
             self.rejects.note(remark)
         return renamed(found, by_campaign.numbers, by_pool.numbers, by_workload.numbers)
 

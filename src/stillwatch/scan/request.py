@@ -21,7 +21,8 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to scan. targets: files, folders or globs."""
+    """What to scan. targets: files, folders or globs. newest: how many of the exchanges that came into the store last
+    are judged; None for all."""
 
     targets: tuple[str, ...]
     out: Path
@@ -33,6 +34,7 @@ class Request:
     store: Path | None = None
     verdicts: Path | None = None
     engine: str = "duckdb"
+    newest: int | None = None
 
 
 class Feed(Protocol):
@@ -55,6 +57,8 @@ def check_engine(request: Request) -> None:
     """Refuse an engine that there is not, or that cannot do what is asked; raises InputError."""
     if request.engine not in ENGINES:
         raise InputError(f"--engine {request.engine}: no such engine; use {' or '.join(ENGINES)}")
+    if request.newest is not None and (request.store is None or request.engine != "duckdb"):
+        raise InputError("--newest: of a store alone is known what came last: give --store, and no other engine")
     remote = [target for target in request.targets if "://" in target]
     if request.engine == "duckdb":
         if remote:

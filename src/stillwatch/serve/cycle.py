@@ -25,6 +25,9 @@ from stillwatch.store.states import newest
 # A cycle adds a source a segment and a part a day to the store. A manifest of 64 more entries is some 20 KB more to
 # write each time, and merging 64 small parts once costs a fraction of having written them.
 UPKEEP_AT = 64
+# Of a store that holds more than the newest exchanges, all are judged again once that takes no more than this share of
+# the time: while it goes on, the newest have to wait.
+WHOLE_SHARE = 0.1
 
 
 class _Stopped(BaseException):
@@ -42,7 +45,8 @@ class Plan:
     """Where everything is. findings: the folder in which the newest findings are published.
 
     every: seconds from the beginning of one cycle to that of the next. expire_seconds: after how long what nobody
-    drained is removed. join_seconds: how long exchanges wait for what other logs tell; 0 for not at all.
+    drained is removed. join_seconds: how long exchanges wait for what other logs tell; 0 for not at all. newest: how
+    many exchanges a judgement between those of the whole store is of; 0 where each is of the whole.
     """
 
     spool: Path
@@ -56,6 +60,7 @@ class Plan:
     every: float = 60.0
     expire_seconds: float = 72 * 3600.0
     join_seconds: float = 0.0
+    newest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,8 @@ class Judged:
     took until then.
 
     stages: seconds of each stage of the scan, by its name. The rest of the findings is published after it was handed
-    on, and the folder is theirs then.
+    on, and the folder is theirs then. of_accounts: how many accounts there are, where only the newest exchanges were
+    judged; None where all were.
     """
 
     findings: Findings
@@ -72,6 +78,7 @@ class Judged:
     began: float
     seconds: float
     stages: dict[str, float]
+    of_accounts: int | None = None
 
 
 class _Stages:
@@ -99,7 +106,8 @@ class Cycle:
         self._hand_on = hand_on
         self._key = Key.of_spool(plan.spool, plan.spool_key)
         self._asked = Event()
-        self._judged = False
+        self._whole: Judged | None = None
+        self._behind = False  # whether exchanges were judged since then that it did not see
         self._drained: set[bytes] = set()
         self._stop = Event()
         self.last: Judged | None = None
@@ -139,9 +147,13 @@ class Cycle:
     def once(self) -> Judged | None:
         """One cycle; None where there was nothing to judge anew."""
         drain = self._waiting()
-        if not drain.segments and ((self._judged and not self._asked.is_set()) or not self._has_rows()):
+        rows = self._rows()
+        whole = not rows > self.plan.newest > 0 or self._due()
+        new = bool(drain.segments) or (rows > 0 and (self._asked.is_set() or self._whole is None))
+        if not new and not (self._behind and whole):
             return None
         self._asked.clear()
+        of_accounts = None if whole or self._whole is None else self._whole.findings.traffic.accounts
         began, since, stages = time.time(), time.monotonic(), _Stages()
 
         def progress(stage: str, done: int, total: int | None) -> None:
@@ -150,28 +162,39 @@ class Cycle:
 
         faults: list[Exception] = []
 
+        def judged(findings: Findings, folder: Path) -> Judged:
+            return Judged(findings, folder, began, time.monotonic() - since, stages.seconds, of_accounts)
+
         def hand_on(findings: Findings, folder: Path) -> None:
             stages.at("write")
             try:
-                self._hand_on(Judged(findings, folder, began, time.monotonic() - since, stages.seconds))
+                self._hand_on(judged(findings, folder))
             except Exception as error:
                 faults.append(error)
 
+        request = self._request(whole=whole)
         try:
-            findings = scan(self._request(), self.settings, progress, drain, hand_on)
+            findings = scan(request, self.settings, progress, drain, hand_on)
         except BaseException:
             self._asked.set()  # so that the next cycle judges what was taken, though no traffic may have come
             self._drop(drain, self._taken(drain))
             raise
-        self._judged = True
+        self.last = judged(findings, request.out)
+        self._behind = not whole
+        if whole:
+            self._whole = None if faults else self.last
         if faults:
             self._asked.set()
         self._drop(drain, drain.segments)
         self._upkeep()
         if faults:
             raise faults[0]
-        self.last = Judged(findings, self.plan.findings, began, time.monotonic() - since, stages.seconds)
         return self.last
+
+    def _due(self) -> bool:
+        """Whether the time has come to judge the whole store, and not its newest exchanges alone."""
+        whole = self._whole
+        return whole is None or time.time() - whole.began >= whole.seconds / WHOLE_SHARE
 
     def drain(self) -> int:
         """Bring what waits into the store without judging; how many segments."""
@@ -212,20 +235,21 @@ class Cycle:
         self._drop(drain, ())  # what was drained before, and told of exchanges that had still to come
         return drain
 
-    def _request(self) -> Request:
+    def _request(self, *, whole: bool) -> Request:
         plan = self.plan
         return Request(
             (str(plan.spool),),
-            plan.findings,
+            plan.findings if whole else plan.findings.with_name(f"{plan.findings.name}-newest"),
             accounts=plan.accounts,
             models=plan.models,
             store=plan.store,
             verdicts=plan.verdicts,
+            newest=None if whole else plan.newest,
         )
 
-    def _has_rows(self) -> bool:
+    def _rows(self) -> int:
         manifest = newest(self.plan.store) if self.plan.store.is_dir() else None
-        return manifest is not None and manifest.rows > 0
+        return manifest.rows if manifest is not None else 0
 
     def _progress(self, stage: str, done: int, total: int | None) -> None:  # noqa: ARG002
         if self._stop.is_set():

@@ -59,6 +59,7 @@ def _go_round(settings: ServeSettings, scanning: Settings, stop: Event) -> None:
         every=float(settings.cycle_seconds),
         expire_seconds=settings.spool_hours * 3600,
         join_seconds=settings.join_seconds,
+        newest=settings.newest_exchanges,
     )
     cycle = Cycle(plan, scanning, lambda judged: decide(state, settings, scanning, judged))
     heeding = _Heeding(state, cycle, verdicts, heard)
@@ -73,11 +74,19 @@ def decide(state: State, settings: ServeSettings, scanning: Settings, judged: Ju
     """What follows from a judgement, by the policy in force."""
     began = time.monotonic()
     applied = act_on(
-        state, judged.folder, datetime.now(UTC), scanning, accounts=settings.accounts, store=settings.store_folder
+        state,
+        judged.folder,
+        datetime.now(UTC),
+        scanning,
+        accounts=settings.accounts,
+        store=settings.store_folder,
+        of_accounts=judged.of_accounts,
     )
     say(
         "judged",
         part="cycle",
+        whole=judged.of_accounts is None,
+        exchanges=judged.findings.traffic.exchanges,
         campaigns=len(judged.findings.campaigns),
         decisions=len(applied.plan.decisions),
         seconds=round(judged.seconds, 3),

@@ -20,8 +20,9 @@ log: Final = logging.getLogger(NAME)
 # The fields of a line besides time, level and event: numbers, names of our own, and ids that we made.
 FIELDS: Final = frozenset(
     {
-        "address_and_port", "campaigns", "check", "decisions", "error", "method", "milliseconds", "part", "principal",
-        "request", "route", "seconds", "server", "setting", "stages", "status", "version", "where",
+        "address_and_port", "campaigns", "check", "decisions", "error", "exchanges", "method", "milliseconds", "part",
+        "principal", "request", "route", "seconds", "server", "setting", "stages", "status", "version", "where",
+        "whole",
     }
 )  # fmt: skip
 LONGEST: Final = 200

@@ -84,6 +84,13 @@ class ServeSettings(BaseSettings):
     )
     models: Path | None = Field(None, description="model releases for the judgement: Parquet, JSON lines or CSV")
     cycle_seconds: int = Field(60, ge=1, le=86_400, description="seconds from one judging to the next")
+    newest_exchanges: int = Field(
+        200_000,
+        ge=0,
+        le=10**9,
+        description="of a store that holds more, only so many exchanges, those that came last, are judged in most "
+        "cycles, and all of them in a tenth of the time; 0: all in every cycle",
+    )
     refresh_seconds: float = Field(
         1.0, ge=0.05, le=60.0, description="seconds after which a changed decision is served at the latest"
     )

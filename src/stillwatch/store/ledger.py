@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.store.manifest import SCHEMAS
 
@@ -84,6 +85,13 @@ def number(ledger: pa.Table, found: Sequence[Found]) -> Numbered:
     rows = [entries[n] for n in sorted(entries)]
     ordered = [numbers[place] for place in range(len(found))]
     return Numbered(ordered, pa.Table.from_pylist(rows, schema=SCHEMAS["campaigns"]), merged, split)
+
+
+def with_new(before: pa.Table, after: pa.Table) -> pa.Table:
+    """A ledger as it was, with what is new in a later one: for a scan that saw only a part of what those before it saw,
+    so that what they found stays known by all that they knew it by."""
+    new = pc.invert(pc.is_in(after["number"], before["number"].combine_chunks()))
+    return pa.concat_tables([before, after.filter(new).cast(before.schema)])
 
 
 def _near(entries: dict[int, dict[str, Any]], found: Sequence[Found]) -> list[tuple[int, int]]:

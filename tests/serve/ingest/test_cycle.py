@@ -71,6 +71,47 @@ def test_what_stands_beside_the_traffic_is_read_anew_each_cycle(tmp_path):
     assert one.once().findings.traffic.exchanges == 3  # though nothing came since
 
 
+def test_between_judgements_of_all_those_that_came_last_are_judged(tmp_path, monkeypatch):
+    handed = []
+    one = cycle(tmp_path, newest=4, hand_on=handed.append)
+
+    def told():
+        """Exchanges judged, whether all were, where it was published, and how many accounts there are."""
+        judged = one.once()
+        if judged is None:
+            return None
+        assert handed[-1].of_accounts == judged.of_accounts
+        whole = judged.folder.name == "findings"
+        assert whole == (judged.of_accounts is None)
+        return judged.findings.traffic.exchanges, whole, judged.of_accounts
+
+    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e-9)  # all again in years
+    send(tmp_path, 1, 2, 3)
+    assert told() == (3, True, None)
+    send(tmp_path, 4, 5, 6)
+    assert told() == (6, True, None)  # when it began there were no more than the newest
+    send(tmp_path, 7, 8)
+    assert told() == (4, False, 6)
+    assert told() is None
+    one.judge_anyway()
+    assert told() == (4, False, 6)
+    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e9)
+    assert told() == (8, True, None)  # nothing came, but it had not seen what came last
+    assert told() is None
+
+
+def test_what_was_judged_of_all_and_not_handed_on_is_judged_of_all_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e-9)
+    send(tmp_path, 1, 2, 3)
+    cycle(tmp_path).drain()
+    faults = [RuntimeError("out of reach")]
+    one = cycle(tmp_path, newest=2, hand_on=lambda _: faults and (_ for _ in ()).throw(faults.pop()))
+    with pytest.raises(RuntimeError):
+        one.once()
+    assert one.once().of_accounts is None
+    assert one.once() is None
+
+
 def test_a_new_process_judges_what_the_store_holds_once(tmp_path):
     send(tmp_path, 1, 2)
     cycle(tmp_path).drain()
