@@ -377,6 +377,9 @@ def evaluate(
         bool, typer.Option("--timeline", help="Scan as the days pass, to see how soon each is found.")
     ] = False,
     every: Annotated[int, typer.Option(min=1, help="Days from one scan of --timeline to the next.")] = 1,
+    newest: Annotated[
+        int | None, typer.Option(min=1, help="Exchanges that each scan of --timeline judges: those that came last.")
+    ] = None,
     delete_cited: Annotated[
         bool, typer.Option("--delete-cited", help="Scan without what each verdict cites, to see it fall.")
     ] = False,
@@ -384,13 +387,21 @@ def evaluate(
     """Judge a scan by the truth of a labelled world."""
     if every > 1 and not timeline:
         raise InputError("--every: says how often --timeline scans; give both")
+    if newest is not None and not timeline:
+        raise InputError("--newest: says what --timeline judges; give both")
 
     from stillwatch.evaluate import evaluate as judge
     from stillwatch.evaluate import print_evaluation, write_json, write_page
 
     with _Shown() as shown:
         figures = judge(
-            world, folder, _settings(), every=every if timeline else None, cited=delete_cited, progress=shown
+            world,
+            folder,
+            _settings(),
+            every=every if timeline else None,
+            newest=newest,
+            cited=delete_cited,
+            progress=shown,
         )
     print_evaluation(figures, out_console)
     if json is not None:

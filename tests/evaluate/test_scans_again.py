@@ -46,8 +46,23 @@ def scan(monkeypatch):
     return told
 
 
-def run(world, every=1):
-    return timeline.timeline(world, read_truth(world), read_sent(world), Settings(), every=every)
+def run(world, every=1, newest=None):
+    return timeline.timeline(world, read_truth(world), read_sent(world), Settings(), every=every, newest=newest)
+
+
+def test_only_what_came_last_is_judged_where_that_is_asked(world, monkeypatch):
+    asked = []
+    whole = timeline.scan
+
+    def scan(request, settings, progress):
+        asked.append(request.newest)
+        return whole(request, settings, progress)
+
+    monkeypatch.setattr(timeline, "scan", scan)
+    of_newest = run(world, every=3, newest=1_000_000)  # more than there are: so as without
+    assert set(asked) == {1_000_000}
+    assert of_newest == run(world, every=3)
+    assert len(run(world, every=3, newest=2).days) == len(of_newest.days)
 
 
 def test_no_scan_sees_the_future(world, scan):

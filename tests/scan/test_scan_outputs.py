@@ -12,10 +12,13 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scan_results import Result, scanned
 from scan_worlds import HAND, INSTRUCTION, POPULAR, accounts, rows, write
 
 from stillwatch.outputs.document import _summary
+from stillwatch.outputs.links import hexadecimal
 from stillwatch.scan import Request, scan
 from stillwatch.settings import Settings
 from stillwatch.tables import (
@@ -246,3 +249,8 @@ def test_stages_tell_how_far_they_are(tmp_path):
         assert any(0 < done < total for of, done, total in told if of == stage and total)
     total = len(rows())
     assert {(stage, total, total) for stage in ("enrich", "carried")} <= set(told)
+
+
+@given(st.lists(st.integers(0, 2**63 - 1), max_size=20))
+def test_numbers_as_hexadecimal_digits(numbers):
+    assert hexadecimal(pa.array(numbers, pa.int64())).to_pylist() == [f"{n:016x}" for n in numbers]

@@ -24,19 +24,22 @@ def evaluate(
     settings: Settings,
     *,
     every: int | None = None,
+    newest: int | None = None,
     cited: bool = False,
     progress: Progress = silent,
 ) -> Evaluation:
     """Judge the scan in `folder` by the truth of `world`.
 
-    With `every`, also scan at the end of every so many days; with `cited`, also without what each verdict cites. Raises
-    InputError where either folder is not what it should be or they do not belong together.
+    With `every`, also scan at the end of every so many days (all until then, or the `newest` so many); with `cited`, also
+    without what each verdict cites. Raises InputError where either folder is not what it should be or they do not belong
+    together.
     """
     truth, found = read_truth(world), read_found(folder)
     sent = read_sent(world, progress)
     whole = together([beside(world.name, truth, found, sent, f"is {folder} a scan of {world}?")])
     if every is not None:
-        whole = replace(whole, timeline=timeline(world, truth, sent, settings, every=every, progress=progress))
+        course = timeline(world, truth, sent, settings, every=every, newest=newest, progress=progress)
+        whole = replace(whole, timeline=course)
     if cited:
         whole = replace(whole, deleted=delete_cited(world, folder, settings, progress))
     return whole

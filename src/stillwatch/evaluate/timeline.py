@@ -118,11 +118,19 @@ class _History:
 
 
 def timeline(
-    world: Path, truth: Truth, sent: Sent, settings: Settings, *, every: int = 1, progress: Progress = silent
+    world: Path,
+    truth: Truth,
+    sent: Sent,
+    settings: Settings,
+    *,
+    every: int = 1,
+    newest: int | None = None,
+    progress: Progress = silent,
 ) -> Timeline:
     """Scan a world at the end of every `every`-th day and of the last one.
 
-    The days' traffic lies in a scratch folder (in the settings' work_dir, else the system's) while this runs. Raises
+    newest: judge only so many exchanges, those that came last by then, as a service does between judgements of all. The
+    days' traffic lies in a scratch folder (in the settings' work_dir, else the system's) while this runs. Raises
     what a scan raises.
     """
     times = np.sort(sent.time_us)
@@ -132,7 +140,7 @@ def timeline(
     guilty = truth.with_role("member")
     days = []
     wrong: set[str] = set()
-    for day, found in _scans(world, chosen, settings, progress):
+    for day, found in _scans(world, chosen, settings, newest, progress):
         accused = frozenset().union(*found.accused.values()) & truth.roles.keys()
         wrong |= accused - guilty
         for history in histories:
@@ -163,7 +171,9 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _scans(world: Path, days: list[int], settings: Settings, progress: Progress) -> Iterator[tuple[int, Found]]:
+def _scans(
+    world: Path, days: list[int], settings: Settings, newest: int | None, progress: Progress
+) -> Iterator[tuple[int, Found]]:
     """What a scan at the end of each day finds, of what was known then."""
     known = read_known(world)
     with tempfile.TemporaryDirectory(prefix="stillwatch-timeline.", dir=settings.work_dir) as scratch:
@@ -175,7 +185,8 @@ def _scans(world: Path, days: list[int], settings: Settings, progress: Progress)
                 part.rename(then / part.name)
             as_of(known, _moment(day + 1)).write(then)
             said = partial(_said, progress, f"Scan {number} of {len(days)}, end of {_text(day)}")
-            scan(Request((str(then),), out), settings, said)
+            store = None if newest is None else Path(scratch) / "store"
+            scan(Request((str(then),), out, store=store, newest=newest), settings, said)
             yield day, read_found(out)
 
 
