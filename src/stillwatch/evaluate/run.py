@@ -30,9 +30,9 @@ def evaluate(
 ) -> Evaluation:
     """Judge the scan in `folder` by the truth of `world`.
 
-    With `every`, also scan at the end of every so many days (all until then, or the `newest` so many); with `cited`, also
-    without what each verdict cites. Raises InputError where either folder is not what it should be or they do not belong
-    together.
+    With `every`, also scan at the end of every so many days, all that came by then or the `newest` of it; with `cited`,
+    also without what each verdict cites. Raises InputError where either folder is not what it should be or they do not
+    belong together.
     """
     truth, found = read_truth(world), read_found(folder)
     sent = read_sent(world, progress)
