@@ -43,8 +43,9 @@ def files_of(world: Path) -> list[Path]:
     return sorted((world / "exchanges").glob("*.parquet")) or [world / "exchanges.parquet"]
 
 
-def prepared(world: Path, folder: Path, campaigns: list[str]) -> dict[str, pa.Table]:
-    """Brings all of a world but these campaigns' exchanges into the store of a service, and gives those."""
+def prepared(world: Path, folder: Path, campaigns: list[str], *, keep: bool) -> dict[str, pa.Table]:
+    """Brings all of a world but these campaigns' exchanges into the store of a service, and gives those. keep: the
+    world's traffic, of which there may be as much as a disk holds."""
     truth = read_truth(world).exchanges
     held = {c: truth.filter(pc.equal(truth["campaign"], c))["exchange_id"].combine_chunks() for c in campaigns}
     every = pa.chunked_array(list(held.values())).combine_chunks()
@@ -54,10 +55,13 @@ def prepared(world: Path, folder: Path, campaigns: list[str]) -> dict[str, pa.Ta
     files = files_of(world)
     schema = pq.read_schema(files[0])
     with pq.ParquetWriter(rest / "exchanges.parquet", schema) as writer:
-        for batch in (batch for file in files for batch in pq.ParquetFile(file).iter_batches(65_536)):
-            writer.write_batch(batch.filter(pc.invert(pc.is_in(batch["exchange_id"], value_set=every))))
-            for campaign, ids in held.items():
-                own[campaign].append(batch.filter(pc.is_in(batch["exchange_id"], value_set=ids)))
+        for file in files:
+            for batch in pq.ParquetFile(file).iter_batches(65_536):
+                writer.write_batch(batch.filter(pc.invert(pc.is_in(batch["exchange_id"], value_set=every))))
+                for campaign, ids in held.items():
+                    own[campaign].append(batch.filter(pc.is_in(batch["exchange_id"], value_set=ids)))
+            if not keep:
+                file.unlink()
     request = Request(
         (str(rest),), folder / "judged" / "findings", accounts=world / "accounts.parquet",
         models=world / "models.parquet", store=folder / "store",
@@ -103,8 +107,9 @@ def measured(given: argparse.Namespace, place: Path) -> dict[str, Any]:
     known = read_truth(world).campaigns
     campaigns = given.campaigns or [min(known, key=lambda c: (len(known[c]), c))]
     folder = place / "service"
+    rows = sum(pq.read_metadata(f).num_rows for f in files_of(world))
     began = time.monotonic()
-    held = prepared(world, folder, campaigns)
+    held = prepared(world, folder, campaigns, keep=given.world is not None)
     loaded = time.monotonic() - began
     service = LiveService(
         folder, cycle_seconds=CYCLE_SECONDS, log_level="info", accounts=world / "accounts.parquet",
@@ -118,7 +123,7 @@ def measured(given: argparse.Namespace, place: Path) -> dict[str, Any]:
     finally:
         service.stop()
     return {
-        "exchanges_in_the_store": sum(pq.read_metadata(f).num_rows for f in files_of(world)),
+        "exchanges_in_the_store": rows,
         "seconds_to_load": round(loaded, 1), "seconds_of_the_first_judgement": first["seconds"],
         "load_average": os.getloadavg()[0], "campaigns": figures,
         "worst_seconds": max(f["seconds_to_a_decision"] for f in figures), "at_most": MOST_SECONDS,

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from stillwatch.campaigns.calibration import calibration
 from stillwatch.campaigns.judgement import RIVALS, Judgement, judge
 from stillwatch.engine import Engine
-from stillwatch.evidence.cells import count_cells, count_groups
+from stillwatch.evidence.cells import count_cells, count_groups, number_origins
 from stillwatch.evidence.kind import VIEW_CAP, linkage
 from stillwatch.evidence.weigh import Asked, Integers, Weighed, by_group, clusters, most_bits, weigh
 from stillwatch.pools import (
@@ -390,6 +390,7 @@ def find(
     """
     progress("evidence", 0, None)
     count_cells(engine)
+    number_origins(engine)
     search = _Search(engine, silent, _sends(engine, jobs.sent), progress)
     jobs_of = _jobs_of(jobs.groups)
     kept = search.worth_weighing(jobs_of, named)

@@ -42,6 +42,11 @@ def count_cells(engine: Engine) -> None:
     engine.drop("cell_values")
 
 
+def number_origins(engine: Engine) -> None:
+    """Leave `origins` (account_no, origin) in the engine, which holds `known_accounts`, `account_exits`, `parties`."""
+    engine.create("origins", _sql("origins"))
+
+
 def count_groups(engine: Engine) -> None:
     """Leave, for the groups of `group_jobs` and `candidates`, `group_cells`, `group_prompts` and `group_end_users`
     (group_no and the columns of `cells`; group_no, set_no, account_no, value), and the view `group_traffic`."""

@@ -54,25 +54,10 @@ KIND = Conduct(
       GROUP BY c.group_no, k.organization_id
     ) AS o ON o.group_no = g.group_no
     LEFT JOIN (
-      SELECT c.group_no, w.what, w.value, count(DISTINCT c.account_no) AS holders
+      SELECT c.group_no, w.origin, count(*) AS holders
       FROM candidates AS c
-      JOIN (
-        SELECT account_no, 'card' AS what, payment_fingerprint AS value FROM known_accounts
-        UNION ALL
-        SELECT account_no, 'device' AS what, device_fingerprint AS value FROM known_accounts
-        UNION ALL
-        SELECT account_no, 'telephone' AS what, phone_hash AS value FROM known_accounts
-        UNION ALL
-        SELECT account_no, 'mail' AS what, email_hash AS value FROM known_accounts
-        UNION ALL
-        SELECT t.account_no, 'place' AS what, t.block AS value
-        FROM account_exits AS t
-        JOIN parties AS p ON p.account_no = t.account_no
-        GROUP BY t.account_no, t.block
-        HAVING 2 * CAST(sum(t.exchanges) AS BIGINT) >= max(p.exchanges)
-      ) AS w ON w.account_no = c.account_no
-      WHERE w.value IS NOT NULL
-      GROUP BY c.group_no, w.what, w.value
+      JOIN origins AS w ON w.account_no = c.account_no
+      GROUP BY c.group_no, w.origin
     ) AS v ON v.group_no = g.group_no
     GROUP BY g.group_no
     """,
