@@ -302,6 +302,16 @@ OUT_LINKS = Table(
         Column("known", pa.int64(), "accounts of which any value of the kind is known"),
     ),
 )
+IN_PART = "judged_in_part"
+OUT_IN_PART = Table(
+    f"{IN_PART} (result)",
+    "Accounts of which less than half of what the store holds was judged. Only where what came last was judged alone.",
+    (
+        Column("account_id", pa.string(), "the account", required=True),
+        Column("judged", pa.int64(), "exchanges that were judged"),
+        Column("exchanges", pa.int64(), "exchanges in the store"),
+    ),
+)
 INPUT_TABLES = (EXCHANGES, ACCOUNTS, ACCOUNT_EVENTS, MODELS, VERDICTS)
 OUTPUT_TABLES = (
     OUT_ACCOUNTS,
@@ -312,4 +322,5 @@ OUTPUT_TABLES = (
     OUT_CAMPAIGNS,
     OUT_EVIDENCE,
     OUT_LINKS,
+    OUT_IN_PART,
 )

@@ -13,7 +13,16 @@ import pyarrow.parquet as pq
 
 from stillwatch.errors import InputError
 from stillwatch.evaluate.calibration import ACCUSED
-from stillwatch.tables import OUT_ACCOUNTS, OUT_CAMPAIGNS, OUT_EVIDENCE, OUT_EXCHANGES, OUT_MEMBERSHIPS, Table
+from stillwatch.tables import (
+    IN_PART,
+    OUT_ACCOUNTS,
+    OUT_CAMPAIGNS,
+    OUT_EVIDENCE,
+    OUT_EXCHANGES,
+    OUT_IN_PART,
+    OUT_MEMBERSHIPS,
+    Table,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +30,8 @@ class Found:
     """The findings of one scan.
 
     probability and verdict: by account. campaigns: every campaign found, with its probability. accused: its accounts at
-    probability 0.5 and more. pools: the same by pool. exchanges: the rows of `exchanges/`.
+    probability 0.5 and more. pools: the same by pool. exchanges: the rows of `exchanges/`. in_part: accounts of which
+    less than half was judged.
     """
 
     probability: dict[str, float]
@@ -30,6 +40,7 @@ class Found:
     accused: dict[str, frozenset[str]]
     pools: dict[str, frozenset[str]]
     exchanges: pa.Table
+    in_part: frozenset[str] = frozenset()
 
 
 def read_found(folder: Path) -> Found:
@@ -39,6 +50,7 @@ def read_found(folder: Path) -> Found:
     ids = accounts["account_id"].to_pylist()
     accused, pools = _memberships(_read(folder, "memberships", OUT_MEMBERSHIPS))
     names = campaigns["campaign_id"].to_pylist()
+    in_part = (folder / f"{IN_PART}.parquet").exists()
     return Found(
         dict(zip(ids, accounts["probability"].fill_null(0.0).to_pylist(), strict=True)),
         dict(zip(ids, accounts["verdict"].fill_null("none").to_pylist(), strict=True)),
@@ -46,6 +58,7 @@ def read_found(folder: Path) -> Found:
         {name: accused.get(name, frozenset()) for name in names},
         pools,
         _exchanges(folder),
+        frozenset(_read(folder, IN_PART, OUT_IN_PART)["account_id"].to_pylist() if in_part else ()),
     )
 
 

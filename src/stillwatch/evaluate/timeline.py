@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -129,7 +129,8 @@ def timeline(
 ) -> Timeline:
     """Scan a world at the end of every `every`-th day and of the last one.
 
-    newest: judge only so many exchanges, those that came last by then, as a service does between judgements of all. The
+    newest: judge only so many exchanges, those that came last by then, as a service does between judgements of all; of
+    whom it saw less than half then counts as not accused, since it does nothing about them. The
     days' traffic lies in a scratch folder (in the settings' work_dir, else the system's) while this runs. Raises
     what a scan raises.
     """
@@ -187,7 +188,12 @@ def _scans(
             said = partial(_said, progress, f"Scan {number} of {len(days)}, end of {_text(day)}")
             store = None if newest is None else Path(scratch) / "store"
             scan(Request((str(then),), out, store=store, newest=newest), settings, said)
-            yield day, read_found(out)
+            yield day, _acted_on(read_found(out))
+
+
+def _acted_on(found: Found) -> Found:
+    """Findings without the accounts of which less than half was judged, which nothing is done about."""
+    return replace(found, accused={name: of - found.in_part for name, of in found.accused.items()})
 
 
 def _said(progress: Progress, label: str, _stage: str, done: int, total: int | None) -> None:

@@ -191,6 +191,9 @@ class _Cycle:
             said = self.said.get(account)
             if said is not None and said.against:
                 continue
+            # Most of what it does was not asked about: business of its own, for one, would show there.
+            if account in self.found.in_part and account not in self.under:
+                continue
             customer = self.found.customers.get(account, Customer())
             if self.policy.by_person(customer.verification, customer.plan):
                 self._contracted(suspect)

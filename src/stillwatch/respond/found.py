@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from stillwatch.errors import InputError
 from stillwatch.findings import Findings
 from stillwatch.respond.looks import findings_of
-from stillwatch.tables import OUT_ACCOUNTS, OUT_EVIDENCE, OUT_MEMBERSHIPS, Table
+from stillwatch.tables import IN_PART, OUT_ACCOUNTS, OUT_EVIDENCE, OUT_IN_PART, OUT_MEMBERSHIPS, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Found:
     digest: of the findings, so that a cycle is known again. accounts: how many were seen in the traffic. campaigns: the
     probability of each; evidence: the ids of what speaks about it. cleared: accounts that were looked at and are not
     accused. addresses: for each address that a suspect used, every account seen on it; None where it was not asked.
-    whole: whether all traffic was judged, so that it also counts who is not named.
+    whole: whether all traffic was judged, so that it also counts who is not named. in_part: accounts of which less than
+    half was judged.
     """
 
     digest: str
@@ -63,6 +64,7 @@ class Found:
     customers: Mapping[str, Customer] = field(default_factory=dict)
     addresses: Mapping[str, frozenset[str]] | None = None
     whole: bool = True
+    in_part: frozenset[str] = frozenset()
 
     def members(self, campaign: str) -> frozenset[str]:
         """The accounts that take part in a campaign, victims left out."""
@@ -95,6 +97,7 @@ def read_found(folder: Path, customers: pa.Table | None = None) -> Found:
         evidence={c: tuple(by_subject[f"{c}:"]) for c in campaigns},
         cleared=frozenset(r["account_id"] for r in accounts if r["verdict"] == "cleared"),
         customers=customers_of(customers),
+        in_part=_in_part(folder),
     )
 
 
@@ -104,6 +107,12 @@ def customers_of(accounts: pa.Table | None) -> dict[str, Customer]:
         return {}
     rows = accounts.select(["account_id", "verification", "plan"]).to_pylist()
     return {row["account_id"]: Customer(row["verification"], row["plan"]) for row in rows}
+
+
+def _in_part(folder: Path) -> frozenset[str]:
+    if not (folder / f"{IN_PART}.parquet").exists():
+        return frozenset()
+    return frozenset(row["account_id"] for row in _rows(folder, IN_PART, OUT_IN_PART))
 
 
 def _rows(folder: Path, name: str, table: Table) -> list[dict[str, Any]]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from stillwatch import sources
 from stillwatch.engine import Engine
 from stillwatch.errors import InputError
+from stillwatch.findings import Findings
+from stillwatch.outputs import HandOn
 from stillwatch.outputs.assembled import Assembled, renamed
 from stillwatch.scan.request import Feed
 from stillwatch.scan.stages import Read, Scan, rows_known
@@ -21,6 +25,7 @@ from stillwatch.store.kept import Store
 from stillwatch.store.manifest import SCHEMAS, place_of
 from stillwatch.store.newest import write_newest
 from stillwatch.store.passages import covered
+from stillwatch.tables import IN_PART, OUT_IN_PART
 from stillwatch.workloads import Jobs
 from stillwatch.workloads.text import SHOWN, SharedText, wanted
 from stillwatch.workloads.text import _distinct as distinct
@@ -32,12 +37,13 @@ SHARED = ("passage", "accounts", "exchanges")
 @dataclass(frozen=True, slots=True)
 class StoreScan(Scan):
     """A scan over all that a store holds. given: the files of this run, once they were read. reading: what else decides
-    how they are read."""
+    how they are read. in_part: accounts of which less than half was judged, where only what came last is."""
 
     kept: Store
     reading: str
     feed: Feed | None = None
     given: list[Given] = field(default_factory=list)
+    in_part: list[pa.Table] = field(default_factory=list)
 
     def _batches(self, inputs: sources.Inputs, rejects: sources.Rejects) -> Iterator[pa.RecordBatch]:
         """The traffic, in the same order each time."""
@@ -76,11 +82,11 @@ class StoreScan(Scan):
             for reason, count in source.rejected.items() if source.number not in just_read else ():
                 self.rejects.count += count
                 self.rejects.by_reason[reason] = self.rejects.by_reason.get(reason, 0) + count
-        rows = self._show()
+        rows = self._show(engine)
         engine.register_parquet("enriched", self.work / "enriched")
         return Read(rows, manifest.absent, dict(Counter(source.format for source in manifest.sources)))
 
-    def _show(self) -> int:
+    def _show(self, engine: Engine) -> int:
         """Lay out what is to be judged of the store; how many exchanges that is."""
         newest, manifest = self.request.newest, self.kept.manifest
         if newest is None or manifest.rows <= newest:
@@ -89,7 +95,28 @@ class StoreScan(Scan):
         (self.work / "enriched").mkdir()
         rows = write_newest(self.kept.folder, manifest, newest, self.work / "enriched" / "newest.parquet")
         self.rejects.note(f"Of {manifest.rows:,} exchanges in the store, the {rows:,} that came last were judged.")
+        self.kept.link(self.work / "stored")
+        for name in ("enriched", "stored"):
+            engine.register_parquet(name, self.work / name)
+        self.in_part.append(
+            engine.query(
+                "SELECT j.account_id, j.exchanges AS judged, s.exchanges FROM ("
+                "SELECT account_id, count(*) AS exchanges FROM enriched GROUP BY account_id) AS j JOIN ("
+                "SELECT account_id, count(*) AS exchanges FROM stored GROUP BY account_id) AS s "
+                "ON s.account_id = j.account_id WHERE 2 * j.exchanges < s.exchanges ORDER BY j.account_id"
+            )
+        )
         return rows
+
+    def run(self, folder: Path, hand_on: HandOn) -> Findings:
+        """Read, judge, and write the results into `folder`."""
+
+        def with_parts(findings: Findings, written: Path) -> None:
+            for accounts in self.in_part:
+                pq.write_table(accounts.cast(OUT_IN_PART.schema), written / f"{IN_PART}.parquet")
+            hand_on(findings, written)
+
+        return Scan.run(self, folder, with_parts)
 
     def _texts(self, engine: Engine, read: Read) -> list[SharedText]:  # noqa: ARG002
         """What k parties share: as the store keeps it, else as this run's traffic has it, which is kept then."""

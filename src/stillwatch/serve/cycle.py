@@ -13,6 +13,7 @@ from stillwatch.errors import StillwatchError
 from stillwatch.findings import Findings
 from stillwatch.scan import Request, scan
 from stillwatch.serve.logs import fault, say
+from stillwatch.serve.settings import of_newest
 from stillwatch.serve.spool import Key, Segment, expired, recovered
 from stillwatch.serve.spool.draining import FORMAT, Drain, as_file
 from stillwatch.settings import Settings
@@ -239,7 +240,7 @@ class Cycle:
         plan = self.plan
         return Request(
             (str(plan.spool),),
-            plan.findings if whole else plan.findings.with_name(f"{plan.findings.name}-newest"),
+            plan.findings if whole else of_newest(plan.findings),
             accounts=plan.accounts,
             models=plan.models,
             store=plan.store,

@@ -203,6 +203,11 @@ class ServeSettings(BaseSettings):
         return self.folder / "access.json"
 
 
+def of_newest(findings: Path) -> Path:
+    """Where findings are published that are of what came last alone, beside those of all."""
+    return findings.with_name(f"{findings.name}-newest")
+
+
 def _loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

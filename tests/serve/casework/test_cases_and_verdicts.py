@@ -159,6 +159,14 @@ def test_a_dismissed_campaign_is_let_go_and_the_verdict_stands_as_it_was_given(d
     assert desk.state.verify()[1] is None
 
 
+def test_what_is_known_of_what_came_last_alone_has_its_verdict(desk, judged, tmp_path):
+    (tmp_path / "judged").mkdir()
+    (tmp_path / "judged" / "findings-newest").symlink_to(judged)
+    [campaign] = read_found(judged).campaigns
+    given = desk.client().post("/api/v1/verdicts", json={"subject": campaign, "verdict": "dismissed", "why": "ours"})
+    assert (given.status_code, given.json()["accounts"]) == (201, HAND)
+
+
 @pytest.mark.parametrize(
     ("said", "status"),
     [

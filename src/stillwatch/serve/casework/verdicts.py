@@ -17,6 +17,7 @@ from stillwatch.serve.access.roles import Principal
 from stillwatch.serve.casework.cases import LONGEST_WHY, Analyst, state_of
 from stillwatch.serve.gateways.decisions import FAULTS, MOST_LISTED, Fault
 from stillwatch.serve.service import LONGEST_ID
+from stillwatch.serve.settings import of_newest
 
 # Findings are exchanged by two renames, between which there are none for a moment.
 TRIES = 5
@@ -95,19 +96,23 @@ def give(request: Request, caller: Analyst, verdict: Verdict) -> Given:
         raise HTTPException(422, "rival: none of this name; they are in the reference of evidence")
     if not verdict.why.strip():
         raise HTTPException(422, "why: empty; the audit needs it")
-    state, found = state_of(request), findings(service_of(request).settings.findings_folder)
-    if caller.scope and not (
-        caller.sees(verdict.subject) and verdict.subject not in (found.campaigns if found else ())
-    ):
-        raise HTTPException(404, UNKNOWN)
-    try:
-        verdict_id = give_verdict(
-            state, found, verdict.subject, verdict.verdict, who=caller.name, why=verdict.why, at=datetime.now(UTC),
-            rival=verdict.rival,
-        )  # fmt: skip
-    except InputError:
-        raise HTTPException(404, UNKNOWN) from None
-    return next(Given(**row) for row in reversed(state.verdicts().to_pylist()) if row["verdict_id"] == verdict_id)
+    state, folder = state_of(request), service_of(request).settings.findings_folder
+    # A campaign that came last may be known of what came last alone.
+    for place in (folder, of_newest(folder)):
+        found = findings(place) if place == folder or place.exists() else None
+        if caller.scope and not (
+            caller.sees(verdict.subject) and verdict.subject not in (found.campaigns if found else ())
+        ):
+            continue
+        try:
+            verdict_id = give_verdict(
+                state, found, verdict.subject, verdict.verdict, who=caller.name, why=verdict.why,
+                at=datetime.now(UTC), rival=verdict.rival,
+            )  # fmt: skip
+        except InputError:
+            continue
+        return next(Given(**row) for row in reversed(state.verdicts().to_pylist()) if row["verdict_id"] == verdict_id)
+    raise HTTPException(404, UNKNOWN)
 
 
 UNKNOWN = "neither a campaign nor an account that takes part in one, by the newest findings"
