@@ -1,5 +1,7 @@
 """The time line and the deletion of what is cited, with a scan that is told what to find and notes what it is shown."""
 
+from dataclasses import replace
+
 import labelled
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -63,6 +65,17 @@ def test_only_what_came_last_is_judged_where_that_is_asked(world, monkeypatch):
     assert set(asked) == {1_000_000}
     assert of_newest == run(world, every=3)
     assert len(run(world, every=3, newest=2).days) == len(of_newest.days)
+
+
+def test_who_was_judged_in_part_counts_as_not_accused(world, scan, monkeypatch):
+    scan(since=1)
+    whole = run(world)
+    read = timeline.read_found
+    monkeypatch.setattr(
+        timeline, "read_found", lambda out: replace(read(out), in_part=frozenset().union(*read(out).accused.values()))
+    )
+    assert whole.days[-1].accused > 0
+    assert run(world).days[-1].accused == 0
 
 
 def test_no_scan_sees_the_future(world, scan):

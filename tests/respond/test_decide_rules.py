@@ -265,6 +265,13 @@ def test_a_judgement_of_the_newest_hardens_and_ends_or_softens_nothing():
     assert "only a person decides on this customer" in [why for _, why in dismissed.ended]
 
 
+def test_nothing_new_is_done_about_who_was_judged_in_part():
+    first = decided(found(*suspects("C-1", "a", p=0.9)))
+    of = found(*suspects("C-1", "a", "b", "c", p=0.995), in_part=frozenset({"a", "b"}), whole=False)
+    assert measures(decided(of, before=after(first))) == {"a": "block", "c": "block"}
+    assert measures(decided(of)) == {"c": "block"}
+
+
 def test_a_dismissed_campaign_is_let_go_and_asked_about_when_it_returns():
     one = found(*suspects("C-1", "a", "b"))
     first = decided(one)

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import stat
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -340,6 +341,17 @@ def test_only_what_came_last_is_judged_where_that_is_asked(days, tmp_path):
     )
     assert [c.id for c in newest.campaigns] == [c.id for c in whole.campaigns]
     assert any("that came last were judged" in note for note in newest.notes)
+    sent = {
+        name: Counter(pq.read_table(some)["account_id"].to_pylist()) for name, some in (("all", files), ("last", last))
+    }
+    in_part = [
+        {"account_id": a, "judged": sent["last"][a], "exchanges": n}
+        for a, n in sorted(sent["all"].items())
+        if 0 < 2 * sent["last"][a] < n
+    ]
+    assert in_part
+    assert pq.read_table(tmp_path / "newest" / "judged_in_part.parquet").to_pylist() == in_part
+    assert not (tmp_path / "out" / "judged_in_part.parquet").exists()
     with opened(tmp_path / "s", days / "beside" / "key") as (store, _):
         for name, rows in before.items():
             assert store.table(name).slice(0, rows.num_rows).equals(rows)
