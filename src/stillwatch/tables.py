@@ -305,7 +305,7 @@ OUT_LINKS = Table(
 IN_PART = "judged_in_part"
 OUT_IN_PART = Table(
     f"{IN_PART} (result)",
-    "Accounts of which less than half of what the store holds was judged. Only where what came last was judged alone.",
+    "Accounts of which not all that the store holds was judged. Only where what came last was judged alone.",
     (
         Column("account_id", pa.string(), "the account", required=True),
         Column("judged", pa.int64(), "exchanges that were judged"),

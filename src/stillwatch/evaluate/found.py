@@ -31,7 +31,7 @@ class Found:
 
     probability and verdict: by account. campaigns: every campaign found, with its probability. accused: its accounts at
     probability 0.5 and more. pools: the same by pool. exchanges: the rows of `exchanges/`. in_part: accounts of which
-    less than half was judged.
+    not all was judged.
     """
 
     probability: dict[str, float]

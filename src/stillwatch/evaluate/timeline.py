@@ -130,7 +130,7 @@ def timeline(
     """Scan a world at the end of every `every`-th day and of the last one.
 
     newest: judge only so many exchanges, those that came last by then, as a service does between judgements of all; of
-    whom it saw less than half then counts as not accused, since it does nothing about them. The
+    whom it did not see all then counts as not accused, since it does nothing about them. The
     days' traffic lies in a scratch folder (in the settings' work_dir, else the system's) while this runs. Raises
     what a scan raises.
     """
@@ -192,7 +192,7 @@ def _scans(
 
 
 def _acted_on(found: Found) -> Found:
-    """Findings without the accounts of which less than half was judged, which nothing is done about."""
+    """Findings without the accounts of which not all was judged, which nothing is done about."""
     return replace(found, accused={name: of - found.in_part for name, of in found.accused.items()})
 
 

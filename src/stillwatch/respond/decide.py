@@ -191,7 +191,7 @@ class _Cycle:
             said = self.said.get(account)
             if said is not None and said.against:
                 continue
-            # Most of what it does was not asked about: business of its own, for one, would show there.
+            # Not all that it sent was asked about: that its key was stolen, for one, would show there.
             if account in self.found.in_part and account not in self.under:
                 continue
             customer = self.found.customers.get(account, Customer())

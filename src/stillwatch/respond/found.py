@@ -50,8 +50,8 @@ class Found:
     digest: of the findings, so that a cycle is known again. accounts: how many were seen in the traffic. campaigns: the
     probability of each; evidence: the ids of what speaks about it. cleared: accounts that were looked at and are not
     accused. addresses: for each address that a suspect used, every account seen on it; None where it was not asked.
-    whole: whether all traffic was judged, so that it also counts who is not named. in_part: accounts of which less than
-    half was judged.
+    whole: whether all traffic was judged, so that it also counts who is not named. in_part: accounts of which not all
+    was judged.
     """
 
     digest: str

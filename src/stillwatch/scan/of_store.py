@@ -37,7 +37,7 @@ SHARED = ("passage", "accounts", "exchanges")
 @dataclass(frozen=True, slots=True)
 class StoreScan(Scan):
     """A scan over all that a store holds. given: the files of this run, once they were read. reading: what else decides
-    how they are read. in_part: accounts of which less than half was judged, where only what came last is."""
+    how they are read. in_part: accounts of which not all was judged, where only what came last is."""
 
     kept: Store
     reading: str
@@ -103,7 +103,7 @@ class StoreScan(Scan):
                 "SELECT j.account_id, j.exchanges AS judged, s.exchanges FROM ("
                 "SELECT account_id, count(*) AS exchanges FROM enriched GROUP BY account_id) AS j JOIN ("
                 "SELECT account_id, count(*) AS exchanges FROM stored GROUP BY account_id) AS s "
-                "ON s.account_id = j.account_id WHERE 2 * j.exchanges < s.exchanges ORDER BY j.account_id"
+                "ON s.account_id = j.account_id WHERE j.exchanges < s.exchanges ORDER BY j.account_id"
             )
         )
         return rows
