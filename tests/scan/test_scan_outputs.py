@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import jsonschema
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from scan_results import Result, scanned
 from scan_worlds import HAND, INSTRUCTION, POPULAR, accounts, rows, write
 
+from stillwatch import outputs
 from stillwatch.outputs.document import _summary
 from stillwatch.outputs.links import hexadecimal
 from stillwatch.scan import Request, scan
@@ -254,3 +256,18 @@ def test_stages_tell_how_far_they_are(tmp_path):
 @given(st.lists(st.integers(0, 2**63 - 1), max_size=20))
 def test_numbers_as_hexadecimal_digits(numbers):
     assert hexadecimal(pa.array(numbers, pa.int64())).to_pylist() == [f"{n:016x}" for n in numbers]
+
+
+@pytest.mark.parametrize(("probability", "told"), [(0.0009, [0.0009, 0.0009, 0.0]), (0.02, [0.01, 0.002, 0.0])])
+def test_who_belongs_to_a_group_is_asked_only_where_it_matters(probability, told):
+    """Of accounts 0 and 1, of which the group would hold the one half and the other a tenth as likely."""
+    group = SimpleNamespace(
+        judgement=SimpleNamespace(probability=probability),
+        weighed=SimpleNamespace(members=np.array([0, 1])),
+        verdict="cleared",
+        probabilities=probability * np.array([0.5, 0.1]),
+    )
+    found = SimpleNamespace(
+        account_ids={0: "a", 1: "b", 2: "c"}, campaigns=[], others=[SimpleNamespace(candidate=group)]
+    )
+    assert outputs._looked_at(found, ())[1].tolist() == pytest.approx(told)

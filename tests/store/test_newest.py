@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import add
 
-from stillwatch.store import newest, parts
+from stillwatch.store import newest, parts, upkeep
 from stillwatch.store.kept import opened
 from stillwatch.store.manifest import place_of
 
@@ -17,15 +17,18 @@ SOURCES = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=9), min_size
 
 @settings(max_examples=40, deadline=None)
 @given(SOURCES, st.integers(1, 60), st.integers(1, 5), st.booleans())
-def test_those_that_came_last_are_written_whole(tmp_path_factory, days, rows, group, folded):
+def test_those_that_came_last_are_written_whole(tmp_path_factory, days, rows, group, merged):
     folder = tmp_path_factory.mktemp("newest")
     came = []
     with opened(folder / "s") as (store, _):
         for number, of in enumerate(days):
             add(store, [row(n, f"a{n % 3}", [n, 7], day=day) for n, day in enumerate(of)])
             came += [(number, n) for n in range(len(of))]
-        if folded:
+        if merged:
             store.fold({source.number for source in store.manifest.sources})
+    if merged:
+        upkeep.compact(folder / "s", lambda _, __: None)
+    with opened(folder / "s") as (store, _):
         for part in store.manifest.tables["exchanges"]:  # in several row groups, as large parts are
             whole = pq.read_table(folder / "s" / part.name)
             with parts.enriched_writer(folder / "s" / part.name) as writer:

@@ -1,6 +1,7 @@
 """Cases and verdicts over HTTP: what an analyst sees, what an answer does, and who may."""
 
 from contextlib import ExitStack
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,7 +10,7 @@ from tests.scan.scan_worlds import HAND, accounts, rows, write
 from tests.serve.gateways.live import decided
 
 from stillwatch.respond.answers import appeal
-from stillwatch.respond.cycle import run_cycle
+from stillwatch.respond.cycle import act_on, run_cycle
 from stillwatch.respond.decide import NewCase
 from stillwatch.respond.found import read_found
 from stillwatch.respond.state import State
@@ -157,6 +158,19 @@ def test_a_dismissed_campaign_is_let_go_and_the_verdict_stands_as_it_was_given(d
     assert list(desk.state.standing(AT)[1]) == []
     assert analyst.get("/api/v1/verdicts").json() == {"verdicts": [given.json()], "next": None}
     assert desk.state.verify()[1] is None
+
+
+def test_the_cap_is_a_share_of_all_accounts_where_only_what_came_last_was_judged(desk, judged):
+    with desk.state.changing("jane", AT) as change:
+        change.adopt("dry_run = false\n[caps]\nshare_of_accounts = 0.001\n", "tried")
+
+    def decided_on(of_accounts):
+        return act_on(
+            desk.state, judged, datetime.now(UTC), Settings(), accounts=None, store=None, of_accounts=of_accounts
+        ).plan.decisions
+
+    assert decided_on(None) == ()
+    assert {d.subject for d, _ in decided_on(100_000)} == set(HAND)
 
 
 def test_what_is_known_of_what_came_last_alone_has_its_verdict(desk, judged, tmp_path):
