@@ -352,6 +352,8 @@ def test_only_what_came_last_is_judged_where_that_is_asked(days, tmp_path):
     assert in_part
     assert pq.read_table(tmp_path / "newest" / "judged_in_part.parquet").to_pylist() == in_part
     assert not (tmp_path / "out" / "judged_in_part.parquet").exists()
+    scanned(days, last[-1:], tmp_path / "nearly", tmp_path / "s", newest=whole.traffic.exchanges - 1)
+    assert pq.read_table(tmp_path / "nearly" / "judged_in_part.parquet").num_rows == 1
     with opened(tmp_path / "s", days / "beside" / "key") as (store, _):
         for name, rows in before.items():
             assert store.table(name).slice(0, rows.num_rows).equals(rows)

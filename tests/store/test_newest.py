@@ -42,6 +42,17 @@ def test_those_that_came_last_are_written_whole(tmp_path_factory, days, rows, gr
     assert all(told[one["exchange_no"]] == one for one in found)
 
 
+def test_a_merged_part_may_hold_what_came_last_beside_what_came_first(tmp_path):
+    with opened(tmp_path / "s") as (store, _):
+        add(store, [row(n, "a", [n], day=0) for n in range(5)])
+        add(store, [row(n, "a", [n], day=n % 2) for n in range(10)])
+    upkeep.compact(tmp_path / "s", lambda _, __: None)
+    with opened(tmp_path / "s") as (store, _):
+        newest.write_newest(tmp_path / "s", store.manifest, 5, tmp_path / "out.parquet")
+    found = pq.read_table(tmp_path / "out.parquet", columns=["exchange_no"])["exchange_no"].to_pylist()
+    assert sorted(map(place_of, found)) == [(1, n) for n in range(5, 10)]
+
+
 def test_older_parts_are_not_read(tmp_path, monkeypatch):
     with opened(tmp_path / "s") as (store, _):
         for _ in range(5):

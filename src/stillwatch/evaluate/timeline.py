@@ -130,9 +130,8 @@ def timeline(
     """Scan a world at the end of every `every`-th day and of the last one.
 
     newest: judge only so many exchanges, those that came last by then, as a service does between judgements of all; of
-    whom it did not see all then counts as not accused, since it does nothing about them. The
-    days' traffic lies in a scratch folder (in the settings' work_dir, else the system's) while this runs. Raises
-    what a scan raises.
+    whom it did not see all then counts as not accused, since it does nothing about them. The days' traffic lies in a
+    scratch folder (in the settings' work_dir, else the system's) while this runs. Raises what a scan raises.
     """
     times = np.sort(sent.time_us)
     first, last = int(times[0]) // MICROSECONDS_A_DAY, int(times[-1]) // MICROSECONDS_A_DAY

@@ -83,7 +83,6 @@ class StoreScan(Scan):
                 self.rejects.count += count
                 self.rejects.by_reason[reason] = self.rejects.by_reason.get(reason, 0) + count
         rows = self._show(engine)
-        engine.register_parquet("enriched", self.work / "enriched")
         return Read(rows, manifest.absent, dict(Counter(source.format for source in manifest.sources)))
 
     def _show(self, engine: Engine) -> int:
@@ -91,6 +90,7 @@ class StoreScan(Scan):
         newest, manifest = self.request.newest, self.kept.manifest
         if newest is None or manifest.rows <= newest:
             self.kept.link(self.work / "enriched")
+            engine.register_parquet("enriched", self.work / "enriched")
             return manifest.rows
         (self.work / "enriched").mkdir()
         rows = write_newest(self.kept.folder, manifest, newest, self.work / "enriched" / "newest.parquet")

@@ -108,7 +108,8 @@ class Cycle:
         self._key = Key.of_spool(plan.spool, plan.spool_key)
         self._asked = Event()
         self._whole: Judged | None = None
-        self._behind = False  # whether exchanges were judged since then that it did not see
+        self._behind = False  # whether what came last was judged since all was
+        self._all_asked = Event()
         self._drained: set[bytes] = set()
         self._stop = Event()
         self.last: Judged | None = None
@@ -141,19 +142,24 @@ class Cycle:
         except Exception as error:
             _tell("what waits in the spool stays there", error)
 
-    def judge_anyway(self) -> None:
-        """Have the next cycle judge though no traffic has come: a verdict was given, or a policy changed."""
+    def judge_anyway(self, *, of_all: bool = False) -> None:
+        """Have the next cycle judge though no traffic has come: a verdict was given, or a policy changed. of_all: judge
+        the whole store, since a policy is for everybody who was found."""
+        if of_all:
+            self._all_asked.set()
         self._asked.set()
 
     def once(self) -> Judged | None:
         """One cycle; None where there was nothing to judge anew."""
         drain = self._waiting()
         rows = self._rows()
-        whole = not rows > self.plan.newest > 0 or self._due()
+        whole = not rows > self.plan.newest > 0 or self._all_asked.is_set() or self._due()
         new = bool(drain.segments) or (rows > 0 and (self._asked.is_set() or self._whole is None))
         if not new and not (self._behind and whole):
             return None
         self._asked.clear()
+        if whole:
+            self._all_asked.clear()
         of_accounts = None if whole or self._whole is None else self._whole.findings.traffic.accounts
         began, since, stages = time.time(), time.monotonic(), _Stages()
 
@@ -177,7 +183,7 @@ class Cycle:
         try:
             findings = scan(request, self.settings, progress, drain, hand_on)
         except BaseException:
-            self._asked.set()  # so that the next cycle judges what was taken, though no traffic may have come
+            self.judge_anyway(of_all=whole)  # so that the next cycle judges what was taken, though none may have come
             self._drop(drain, self._taken(drain))
             raise
         self.last = judged(findings, request.out)

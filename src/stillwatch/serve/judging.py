@@ -117,8 +117,8 @@ class _Heeding:
         said = _said(self._state)
         if said != self._heard:
             self._state.export_verdicts(self._verdicts)
-            self._heard = said
-            self._cycle.judge_anyway()
+            another_policy, self._heard = said[0] != self._heard[0], said
+            self._cycle.judge_anyway(of_all=another_policy)
 
 
 def _said(state: State) -> tuple[int, int]:

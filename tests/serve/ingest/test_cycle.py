@@ -95,8 +95,12 @@ def test_between_judgements_of_all_those_that_came_last_are_judged(tmp_path, mon
     assert told() is None
     one.judge_anyway()
     assert told() == (4, False, 6)
+    one.judge_anyway(of_all=True)  # another policy, for one
+    assert told() == (8, True, None)
+    send(tmp_path, 9)
+    assert told() == (4, False, 7)
     monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e9)
-    assert told() == (8, True, None)  # nothing came, but it had not seen what came last
+    assert told() == (9, True, None)  # nothing came, but it had not seen what came last
     assert told() is None
 
 
