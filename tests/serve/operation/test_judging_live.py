@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import psutil
 import pyarrow as pa
@@ -17,6 +18,7 @@ from tests.serve.gateways.live import Live, until
 from tests.serve.ingest.intake_service import ndjson
 
 from stillwatch.respond.state import State
+from stillwatch.serve import judging
 from stillwatch.serve.access.roles import Role
 from stillwatch.tables import ACCOUNTS
 
@@ -124,3 +126,19 @@ def test_what_is_busy_is_asked_to_end_and_ended_soon_after_its_parent_was_killed
         child.kill()
     assert gone
     assert parent.stdout.read() == "asked\n"
+
+
+def test_another_policy_has_all_judged_and_a_verdict_what_came_last(tmp_path):
+    said = {"policy": 1, "verdicts": 0}
+    asked = []
+    state = SimpleNamespace(
+        policy=lambda: (said["policy"], None),
+        verdicts=lambda: pa.table({"n": range(said["verdicts"])}),
+        export_verdicts=lambda path: None,
+    )
+    cycle = SimpleNamespace(judge_anyway=lambda *, of_all: asked.append(of_all))
+    heeding = judging._Heeding(state, cycle, tmp_path / "verdicts.parquet", (1, 0))
+    for change in ({}, {"verdicts": 1}, {"policy": 2}, {}):
+        said |= change
+        heeding._look()
+    assert asked == [False, True]
