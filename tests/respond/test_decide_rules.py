@@ -265,6 +265,18 @@ def test_a_judgement_of_the_newest_hardens_and_ends_or_softens_nothing():
     assert "only a person decides on this customer" in [why for _, why in dismissed.ended]
 
 
+def test_what_was_decided_since_the_traffic_was_read_is_neither_ended_nor_softened():
+    first = decided(found(*suspects("C-1", "a", "b", "c", "d", p=0.9)))
+    later = found(
+        *suspects("C-1", "a", p=0.6), *suspects("C-1", "b", p=0.995), *suspects("C-1", "d", victim=True, keys=("k",)),
+        cleared=frozenset({"c"}), read_at=AT - HOUR,
+    )  # fmt: skip
+    plan = decided(later, before=after(first), at=AT + HOUR)
+    assert [why for _, why in plan.ended] == ["hardened"]
+    read_since = decided(replace(later, read_at=AT), before=after(first), at=AT + HOUR)
+    assert len(read_since.ended) == 4
+
+
 def test_nothing_new_is_done_about_who_was_judged_in_part():
     first = decided(found(*suspects("C-1", "a", p=0.9)))
     of = found(*suspects("C-1", "a", "b", "c", p=0.995), in_part=frozenset({"a", "b"}), whole=False)

@@ -69,6 +69,17 @@ def test_a_cycle_is_applied_once(state):
     assert run_cycle(state, one, AT + HOUR).plan.decisions == ()
 
 
+def test_whether_the_last_cycle_followed_a_policy(state):
+    assert state.followed(1)
+    run_cycle(state, found(*suspects("C-1", "a")), AT)
+    assert state.followed(1)
+    with state.changing("ana") as change:
+        assert change.adopt("dry_run = false\n", "tried") == 2
+    assert not state.followed(2)
+    run_cycle(state, found(*suspects("C-1", "a")), AT + HOUR)
+    assert state.followed(2)
+
+
 def test_what_is_read_is_what_was_decided(state):
     adopt(state, addresses={"least_accounts": 1})
     one = found(

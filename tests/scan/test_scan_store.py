@@ -17,7 +17,8 @@ from scan_worlds import INSTRUCTION, START, accounts, rows, write
 
 from stillwatch.errors import InputError
 from stillwatch.findings import Findings
-from stillwatch.scan import Request, scan, stages
+from stillwatch.scan import Progress, Request, scan, stages
+from stillwatch.scan.request import silent
 from stillwatch.settings import Settings
 from stillwatch.store import ingest, upkeep
 from stillwatch.store.kept import opened
@@ -62,11 +63,14 @@ def scanned(
     out: Path,
     store: Path | None = None,
     newest: int | None = None,
+    *,
+    beside: bool = False,
+    progress: Progress = silent,
     **settings: object,
 ) -> Findings:
     known = days / "beside" / "accounts.parquet"
-    request = Request(tuple(map(str, targets)), out, accounts=known, store=store, newest=newest)
-    return scan(request, Settings(threads=2, **{"sketch_key_file": days / "beside" / "key", **settings}))
+    request = Request(tuple(map(str, targets)), out, accounts=known, store=store, newest=newest, beside=beside)
+    return scan(request, Settings(threads=2, **{"sketch_key_file": days / "beside" / "key", **settings}), progress)
 
 
 @pytest.fixture(scope="module")
@@ -357,6 +361,25 @@ def test_only_what_came_last_is_judged_where_that_is_asked(days, tmp_path):
     with opened(tmp_path / "s", days / "beside" / "key") as (store, _):
         for name, rows in before.items():
             assert store.table(name).slice(0, rows.num_rows).equals(rows)
+
+
+def test_a_store_is_judged_as_it_was_beside_another_writer(days, tmp_path):
+    files, store = sorted(days.glob("*.parquet")), tmp_path / "s"
+    before = scanned(days, files[:20], tmp_path / "before", store)
+    meanwhile = []
+
+    def progress(stage, done, total):
+        if stage == "workloads" and not meanwhile:
+            meanwhile.append(None)
+            meanwhile.append(scanned(days, files[20:], tmp_path / "meanwhile", store))
+
+    held = scanned(days, files[19:20], tmp_path / "held", store, beside=True, progress=progress)
+    assert judged(held) == judged(before)
+    assert before.campaigns
+    assert [c.id for c in held.campaigns] == [c.id for c in before.campaigns]
+    assert meanwhile[1].traffic.exchanges > held.traffic.exchanges
+    again = scanned(days, files[20:], tmp_path / "again", store)
+    assert judged(again, {"notes", "settings"}) == judged(meanwhile[1], {"notes", "settings"})
 
 
 @pytest.mark.parametrize("given", [{}, {"engine": "spark", "store": Path("s")}])

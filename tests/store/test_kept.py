@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +16,7 @@ from stores import add, files, passages
 
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.store import states
-from stillwatch.store.kept import opened
+from stillwatch.store.kept import beside, opened
 from stillwatch.store.manifest import Manifest, first_no, place_of
 
 
@@ -109,7 +110,50 @@ def test_a_state_is_published_only_where_there_is_none_of_its_number(folder):
         assert [p.name for p in folder.glob(".*")] == []
 
 
-def test_one_writer_at_a_time_and_a_dead_ones_lock_is_nothing(folder):
+def test_a_store_that_is_held_stays_as_it_was_and_writes_upon_what_is_newest(folder):
+    with opened(folder) as (store, own):
+        add(store, [row(0, "a", [1])])
+        store.replace({"passages": passages((1, "old"))})
+    with beside(folder) as (seen, gear):
+        assert (gear.table == own.table).all()
+        with opened(folder) as (store, _):
+            add(store, [row(1, "b", [2])])
+            store.replace({"passages": passages((1, "new"))})
+        assert seen.manifest.rows == 1
+        assert seen.table("passages")["text"].to_pylist() == ["old"]
+        with seen.turn() as now:
+            assert now.table("passages")["text"].to_pylist() == ["new"]
+            now.replace({"passages": passages((1, "new"), (2, "more"))})
+        assert seen.table("passages")["text"].to_pylist() == ["old"]
+    with opened(folder) as (store, _):
+        assert store.manifest.rows == 2
+        assert store.table("passages")["text"].to_pylist() == ["new", "more"]
+
+
+def test_a_writer_waits_for_its_turn(folder, monkeypatch):
+    monkeypatch.setattr(states, "PATIENCE", 0.0)
+    with opened(folder) as (store, _):
+        add(store, [row(0, "a", [1])])
+    entered, written = threading.Event(), []
+
+    def write() -> None:
+        with beside(folder) as (seen, _):
+            entered.set()
+            with seen.turn() as now:
+                written.append(now.manifest.rows)
+
+    with opened(folder) as (store, _):
+        other = threading.Thread(target=write)
+        other.start()
+        entered.wait(10)
+        add(store, [row(1, "b", [2])])
+        assert written == []
+    other.join(10)
+    assert written == [2]
+
+
+def test_one_writer_at_a_time_and_a_dead_ones_lock_is_nothing(folder, monkeypatch):
+    monkeypatch.setattr(states, "PATIENCE", 0.1)
     with opened(folder), pytest.raises(EnvironmentFailure, match=f"process {os.getpid()} is writing to this store"):
         opened(folder).__enter__()
     program = f"import os; from stillwatch.store.states import alone; from pathlib import Path\n\

@@ -61,16 +61,18 @@ def act_on(
     accounts: Path | None,
     store: Path | None,
     of_accounts: int | None = None,
+    read_at: datetime | None = None,
 ) -> Applied:
     """Read a scan's result folder and decide about it: what follows every judgement, live or by hand.
 
     at: now. accounts: the accounts file that the scan was given, which says who has a contract. store: the scan's
     store, which says who was seen on which address; without it no address gets a measure. of_accounts: how many
     accounts there are, where only the newest exchanges were judged: then measures may be put on accounts, but none is
-    ended or softened. Raises InputError where one of the files is not what it should be.
+    ended or softened. read_at: when the traffic was read, where decisions may have been made since: those are not ended
+    or softened either. Raises InputError where one of the files is not what it should be.
     """
     customers = read_accounts(accounts, Rejects(None)) if accounts is not None else None
-    found = read_found(folder, customers)
+    found = replace(read_found(folder, customers), read_at=read_at)
     _, policy = state.policy()
     if of_accounts is not None:
         found = replace(found, whole=False, accounts=max(of_accounts, found.accounts))

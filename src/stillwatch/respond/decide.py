@@ -229,7 +229,7 @@ class _Cycle:
 
     def _stolen(self, suspect: Suspect) -> list[_Wanted]:
         """A stolen key is stopped, and its holder told; the account is let alone, or let go if it was suspected."""
-        if self.found.whole:
+        if self._may_soften(self.standing.get(("account", None, suspect.account))):
             self._let_go(suspect.account, "a key of it was stolen, and its holder takes no part")
         if not self.policy.stops_key(suspect.probability):
             return []
@@ -292,10 +292,9 @@ class _Cycle:
             self.cases[kind, subject] = NewCase(kind, subject_kind, subject, text, campaign or subject)
 
     def _put(self, one: _Wanted) -> None:
-        """Let stand what is as wanted; renew it when half its time is over; replace it where it is not. What stands is
-        softened by a judgement of all traffic only."""
+        """Let stand what is as wanted; renew it when half its time is over; replace it where it is not."""
         held = self.standing.get(one.key)
-        if held is not None and held.measure > one.measure and not self.found.whole:
+        if held is not None and held.measure > one.measure and not self._may_soften(held):
             return
         if one.measure is Measure.OBSERVE:
             if held is not None:
@@ -358,8 +357,14 @@ class _Cycle:
                 self._end(decision, f"an analyst {said.verdict} it ({said.verdict_id})")
             elif decision.campaign_id in self.spared and account not in found:
                 self._end(decision, "an analyst dismissed the campaign")
-            elif self.found.whole and account in self.found.cleared and account not in found:
+            elif self._may_soften(decision) and account in self.found.cleared and account not in found:
                 self._end(decision, "the findings clear the account")
+
+    def _may_soften(self, held: Decision | None) -> bool:
+        """Whether the findings may soften or end what stands: those of all traffic may, where that traffic was read
+        after it was decided."""
+        read = self.found.read_at
+        return self.found.whole and (held is None or read is None or held.created <= read)
 
     def _end(self, decision: Decision, why: str) -> None:
         if decision.decision_id not in self.decisions:

@@ -51,7 +51,7 @@ class Found:
     probability of each; evidence: the ids of what speaks about it. cleared: accounts that were looked at and are not
     accused. addresses: for each address that a suspect used, every account seen on it; None where it was not asked.
     whole: whether all traffic was judged, so that it also counts who is not named. in_part: accounts of which not all
-    was judged.
+    was judged. read_at: when the traffic was read that was judged; what was decided since rests on more.
     """
 
     digest: str
@@ -65,6 +65,7 @@ class Found:
     addresses: Mapping[str, frozenset[str]] | None = None
     whole: bool = True
     in_part: frozenset[str] = frozenset()
+    read_at: datetime | None = None
 
     def members(self, campaign: str) -> frozenset[str]:
         """The accounts that take part in a campaign, victims left out."""

@@ -26,7 +26,7 @@ from stillwatch.respond import audit, database
 from stillwatch.respond.changes import MACHINE, Change
 from stillwatch.respond.decision import Decision, Limits, Measure
 from stillwatch.respond.policy import DEFAULTS, Policy, as_toml, parse_policy
-from stillwatch.respond.schema import APPEALS, CASES, DECISIONS, HEAD, INDICATORS, POLICIES, VERDICTS
+from stillwatch.respond.schema import APPEALS, CASES, CYCLES, DECISIONS, HEAD, INDICATORS, POLICIES, VERDICTS
 from stillwatch.respond.standing import Turned
 from stillwatch.tables import VERDICTS as VERDICTS_TABLE
 
@@ -188,6 +188,13 @@ class State:
         """The policy in force and its number."""
         with database.reading(self.engine) as connection:
             return policy_in_force(connection)
+
+    def followed(self, number: int) -> bool:
+        """Whether the last cycle was decided by the policy of this number; also where there was none."""
+        last = select(CYCLES.c.policy).order_by(CYCLES.c.applied.desc()).limit(1)
+        with database.reading(self.engine) as connection:
+            applied = connection.execute(last).scalar_one_or_none()
+        return applied is None or int(applied) == number
 
     def cases(self, *, closed: bool = False) -> list[Case]:
         """Cases that are open (or all), the oldest first."""

@@ -15,7 +15,7 @@ from stillwatch.scan.request import ENGINES, Feed, Progress, Request, check_engi
 from stillwatch.scan.stages import Scan
 from stillwatch.settings import Settings
 from stillwatch.store.ingest import reading_digest
-from stillwatch.store.kept import opened
+from stillwatch.store.kept import beside, opened
 from stillwatch.store.key import read_key
 
 __all__ = ["ENGINES", "Feed", "HandOn", "Progress", "Request", "scan"]
@@ -52,7 +52,8 @@ def scan(
             findings = Scan(request, settings, gear, inputs, rejects, work, progress, within).run(folder, hand_on)
         else:
             inputs = feed.inputs(rejects) if feed is not None else found(request, rejects)
-            with opened(request.store or Path(), settings.sketch_key_file) as (kept, own):
+            hold = beside if request.beside else opened
+            with hold(request.store or Path(), settings.sketch_key_file) as (kept, own):
                 reading = reading_digest([*request.join, *([request.mapping] if request.mapping else [])])
                 of = (request, settings, own, inputs, rejects, work, progress, within)
                 findings = StoreScan(*of, kept, reading, feed).run(folder, hand_on)

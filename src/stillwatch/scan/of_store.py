@@ -55,7 +55,7 @@ class StoreScan(Scan):
         """Take what is new into the store, and show all its exchanges as `enriched` in the engine."""
         known, new = told_apart(self.kept, self.inputs)
         self.given.extend(known)
-        if new:
+        if new and self.kept.grows:
             total = rows_known([n.file for n in new])
             self.progress("enrich", 0, total)
             self.given.extend(
@@ -72,7 +72,7 @@ class StoreScan(Scan):
                     progress=lambda done: self.progress("enrich", done, total),
                 )
             )
-        if self.settings.keep_days is not None:
+        if self.settings.keep_days is not None and self.kept.grows:
             self.kept.expire(self.settings.keep_days)
         manifest = self.kept.manifest
         if not manifest.rows:
@@ -127,10 +127,15 @@ class StoreScan(Scan):
         known = {passage: row["text"] for passage, row in kept.items() if row["parties"] >= k}
         made = self._compared(_without(places, [p for p in known if kept[p]["whole"]]))
         alike = self._covered(engine, _without(places, known | made))
-        for texts in (made, alike):
-            kept |= {p: {"passage": p, "text": t, "parties": k, "whole": texts is made} for p, t in texts.items()}
-        rows = [kept[passage] for passage in sorted(kept)]
-        self.kept.replace({"passages": pa.Table.from_pylist(rows, schema=SCHEMAS["passages"])})
+        new = {
+            p: {"passage": p, "text": t, "parties": k, "whole": texts is made}
+            for texts in (made, alike)
+            for p, t in texts.items()
+        }
+        with self.kept.turn() as now:
+            kept = {row["passage"]: row for row in now.table("passages").to_pylist()} | new
+            rows = [kept[passage] for passage in sorted(kept)]
+            now.replace({"passages": pa.Table.from_pylist(rows, schema=SCHEMAS["passages"])})
         known |= made | alike
         stand = places.group_by(["job", *SHARED]).aggregate([]).to_pylist()
         return distinct([SharedText(**row, text=known[row["passage"]]) for row in stand if row["passage"] in known])
@@ -140,9 +145,12 @@ class StoreScan(Scan):
         kept: dict[int, list[str]] = {row["passage"]: row["asks"] for row in self.kept.table("asked").to_pylist()}
         here, inputs, _ = self._at_hand(places)
         if here.num_rows:
-            kept |= self._kinds(engine, here, self._batches(inputs, sources.Rejects(None)))
-            rows = [{"passage": passage, "asks": kept[passage]} for passage in sorted(kept)]
-            self.kept.replace({"asked": pa.Table.from_pylist(rows, schema=SCHEMAS["asked"])})
+            new = self._kinds(engine, here, self._batches(inputs, sources.Rejects(None)))
+            kept |= new
+            with self.kept.turn() as now:
+                asked = {row["passage"]: row["asks"] for row in now.table("asked").to_pylist()} | new
+                rows = [{"passage": passage, "asks": asked[passage]} for passage in sorted(asked)]
+                now.replace({"asked": pa.Table.from_pylist(rows, schema=SCHEMAS["asked"])})
         return kept
 
     def _compared(self, places: pa.Table) -> dict[int, str]:
@@ -182,6 +190,11 @@ class StoreScan(Scan):
 
     def _named(self, found: Assembled, jobs: Jobs) -> Assembled:
         """Campaigns, pools and workloads under the ids that the store's ledgers have for them."""
+        with self.kept.turn() as now:
+            return self._numbered(found, jobs, now)
+
+    def _numbered(self, found: Assembled, jobs: Jobs, now: Store) -> Assembled:
+        """As `_named`, by the ledgers of the newest state."""
         campaigns = [
             ledger.Found(
                 frozenset(found.account_ids[member.account_no] for member in group.members),
@@ -195,7 +208,7 @@ class StoreScan(Scan):
             ledger.Found(frozenset(found.account_ids[int(n)] for n in group.candidate.weighed.members))
             for group in groups
         ]
-        number = {name: self.kept.table(name) for name in ("campaigns", "pools", "workloads")}
+        number = {name: now.table(name) for name in ("campaigns", "pools", "workloads")}
         by_campaign, by_pool = ledger.number(number["campaigns"], campaigns), ledger.number(number["pools"], pools)
         passages: dict[int, list[str]] = defaultdict(list)
         for job, passage in zip(jobs.passages["job"].to_pylist(), jobs.passages["passage"].to_pylist(), strict=True):
@@ -210,10 +223,10 @@ class StoreScan(Scan):
         numbered = {"campaigns": by_campaign, "pools": by_pool, "workloads": by_workload}
         said = ["Passages are known by the store's own key, which no result holds."]
         if self.request.newest is None:
-            self.kept.replace({name: of.ledger for name, of in numbered.items()})
+            now.replace({name: of.ledger for name, of in numbered.items()})
             said = [*by_campaign.remarks("C"), *said]
         else:
-            self.kept.replace({name: ledger.with_new(number[name], of.ledger) for name, of in numbered.items()})
+            now.replace({name: ledger.with_new(number[name], of.ledger) for name, of in numbered.items()})
         for remark in said:
             self.rejects.note(remark)
         return renamed(found, by_campaign.numbers, by_pool.numbers, by_workload.numbers)

@@ -22,7 +22,8 @@ Progress = Callable[[str, int, int | None], None]
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to scan. targets: files, folders or globs. newest: how many of the exchanges that came into the store last
-    are judged; None for all."""
+    are judged; None for all. beside: judge the store as it is while another process adds to it; what is in the targets
+    must be in it."""
 
     targets: tuple[str, ...]
     out: Path
@@ -35,6 +36,7 @@ class Request:
     verdicts: Path | None = None
     engine: str = "duckdb"
     newest: int | None = None
+    beside: bool = False
 
 
 class Feed(Protocol):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
-from stillwatch.errors import StillwatchError
+from stillwatch.errors import InputError, StillwatchError
 from stillwatch.findings import Findings
+from stillwatch.respond.looks import findings_of
 from stillwatch.scan import Request, scan
+from stillwatch.serve.beside import Beside, Whole
 from stillwatch.serve.logs import fault, say
 from stillwatch.serve.settings import of_newest
 from stillwatch.serve.spool import Key, Segment, expired, recovered
@@ -27,7 +29,7 @@ from stillwatch.store.states import newest
 # write each time, and merging 64 small parts once costs a fraction of having written them.
 UPKEEP_AT = 64
 # Of a store that holds more than the newest exchanges, all are judged again once that takes no more than this share of
-# the time: while it goes on, the newest have to wait.
+# the time: while it goes on, what comes is judged on the same cores.
 WHOLE_SHARE = 0.1
 
 
@@ -99,15 +101,29 @@ class _Stages:
 class Cycle:
     """Drains and judges, over and over. One at a time works on a store; it is the store's writer."""
 
-    def __init__(self, plan: Plan, settings: Settings, hand_on: Callable[[Judged], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        settings: Settings,
+        hand_on: Callable[[Judged], None],
+        beside: Callable[[Collection[bytes]], Beside] | None = None,
+    ) -> None:
         """hand_on: called with every judgement, in the cycle's thread. What it raises is raised once the findings are
-        published, and the next cycle judges and hands on, though no traffic may have come."""
+        published, and the next cycle judges and hands on, though no traffic may have come.
+
+        beside: starts a process that calls `judge_all` with these ids of segments. Where there is none, the cycle makes
+        the judgements of all itself, and what comes waits for their end.
+        """
         self.plan = plan
         self.settings = settings
         self._hand_on = hand_on
+        self._start = beside
         self._key = Key.of_spool(plan.spool, plan.spool_key)
         self._asked = Event()
-        self._whole: Judged | None = None
+        self._beside: Beside | None = None
+        self._held: frozenset[bytes] = frozenset()  # segments that it reads
+        self._whole: Whole | None = None  # the last of all; None where one is to be made before any other
+        self._not_before = 0.0  # when the next may begin, after one beside that failed
         self._behind = False  # whether what came last was judged since all was
         self._all_asked = Event()
         self._drained: set[bytes] = set()
@@ -121,6 +137,12 @@ class Cycle:
         What fails is logged and tried again, and what waits goes into the store meanwhile.
         """
         self._stop = stop
+        try:
+            self._go_round(stop)
+        finally:
+            self._break_off()
+
+    def _go_round(self, stop: Event) -> None:
         while not stop.is_set():
             began = time.monotonic()
             try:
@@ -151,16 +173,69 @@ class Cycle:
 
     def once(self) -> Judged | None:
         """One cycle; None where there was nothing to judge anew."""
+        self._hear()
         drain = self._waiting()
         rows = self._rows()
-        whole = not rows > self.plan.newest > 0 or self._all_asked.is_set() or self._due()
+        large = rows > self.plan.newest > 0
+        if large and self._whole is None and self._start is not None:
+            self._whole = self._earlier()
+            self._behind = self._whole is not None
+        due = self._due()
+        whole = not large or self._whole is None or self._all_asked.is_set() or (due and self._start is None)
+        if whole:
+            self._break_off()
         new = bool(drain.segments) or (rows > 0 and (self._asked.is_set() or self._whole is None))
-        if not new and not (self._behind and whole):
-            return None
+        start = self._start if due and not whole and self._beside is None and (new or self._behind) else None
+        if start is not None:
+            self._held = frozenset(segment.id for segment in drain.there)
+        judged = self._judge(drain, whole=whole) if new or (self._behind and whole) else None
+        if start is not None:
+            self._beside = start(self._held)
+            self._behind = False
+        return judged
+
+    def _due(self) -> bool:
+        """Whether the time has come to judge the whole store, and not its newest exchanges alone."""
+        now, last = time.time(), self._whole
+        return last is None or (now >= self._not_before and now - last.began >= last.seconds / WHOLE_SHARE)
+
+    def _judge(self, drain: Drain, *, whole: bool) -> Judged:
+        """Judge what waits with what there is: with all of it, or with what came last."""
         self._asked.clear()
         if whole:
             self._all_asked.clear()
-        of_accounts = None if whole or self._whole is None else self._whole.findings.traffic.accounts
+        try:
+            of_accounts = None if whole or self._whole is None else self._whole.accounts
+            judged, faults = self._scanned(drain, self._request(whole=whole), of_accounts)
+        except BaseException:
+            self.judge_anyway(of_all=whole)  # so that the next cycle judges what was taken, though none may have come
+            self._drop(drain, self._taken(drain))
+            raise
+        self.last = judged
+        self._behind = not whole
+        if whole:
+            self._whole = None if faults else _whole_of(judged)
+        if faults:
+            self._asked.set()
+        self._drop(drain, drain.segments)
+        self._upkeep()
+        if faults:
+            raise faults[0]
+        return judged
+
+    def judge_all(self, segments: Collection[bytes]) -> Whole:
+        """Judge all that the store holds, beside the process whose cycles write to it; what came of it.
+
+        segments: ids of those of the spool that are in the store and still there, for the text that they hold.
+        """
+        drain = self._drain(only=segments)
+        judged, faults = self._scanned(drain, replace(self._request(whole=True), beside=True), None)
+        if faults:
+            raise faults[0]
+        return _whole_of(judged)
+
+    def _scanned(self, drain: Drain, request: Request, of_accounts: int | None) -> tuple[Judged, list[Exception]]:
+        """A judgement that was handed on, and what that raised."""
         began, since, stages = time.time(), time.monotonic(), _Stages()
 
         def progress(stage: str, done: int, total: int | None) -> None:
@@ -179,29 +254,33 @@ class Cycle:
             except Exception as error:
                 faults.append(error)
 
-        request = self._request(whole=whole)
-        try:
-            findings = scan(request, self.settings, progress, drain, hand_on)
-        except BaseException:
-            self.judge_anyway(of_all=whole)  # so that the next cycle judges what was taken, though none may have come
-            self._drop(drain, self._taken(drain))
-            raise
-        self.last = judged(findings, request.out)
-        self._behind = not whole
-        if whole:
-            self._whole = None if faults else self.last
-        if faults:
-            self._asked.set()
-        self._drop(drain, drain.segments)
-        self._upkeep()
-        if faults:
-            raise faults[0]
-        return self.last
+        findings = scan(request, self.settings, progress, drain, hand_on)
+        return judged(findings, request.out), faults
 
-    def _due(self) -> bool:
-        """Whether the time has come to judge the whole store, and not its newest exchanges alone."""
-        whole = self._whole
-        return whole is None or time.time() - whole.began >= whole.seconds / WHOLE_SHARE
+    def _hear(self) -> None:
+        """What came of the judgement beside, where it is over."""
+        if self._beside is not None and self._beside.running:
+            return
+        if self._beside is not None:
+            now, whole = time.time(), self._beside.told()
+            self._whole = whole or self._whole
+            if whole is None:
+                self._behind = True
+                self._not_before = now + (now - self._beside.began)
+        self._beside, self._held = None, frozenset()
+
+    def _break_off(self) -> None:
+        if self._beside is not None:
+            self._beside.stop()
+            self._beside, self._held = None, frozenset()
+
+    def _earlier(self) -> Whole | None:
+        """What is known of a judgement of all before this process began, which has to be made again; None where there
+        was none."""
+        try:
+            return Whole(findings_of(self.plan.findings).traffic.accounts, began=0.0, seconds=0.0)
+        except InputError:
+            return None
 
     def drain(self) -> int:
         """Bring what waits into the store without judging; how many segments."""
@@ -229,18 +308,22 @@ class Cycle:
     def _waiting(self) -> Drain:
         recovered(self.plan.spool, self._key)
         expired(self.plan.spool, self.plan.expire_seconds)
-        drain = Drain(
+        drain = self._drain()
+        self._drop(drain, ())  # what was drained before, and told of exchanges that had still to come
+        return drain
+
+    def _drain(self, only: Collection[bytes] | None = None) -> Drain:
+        return Drain(
             self.plan.spool,
             self._key,
             join_seconds=self.plan.join_seconds,
             drained=self._drained,
+            only=only,
             batch_rows=self.settings.batch_rows,
             accounts=self.plan.accounts,
             account_events=self.plan.account_events,
             models=self.plan.models,
         )
-        self._drop(drain, ())  # what was drained before, and told of exchanges that had still to come
-        return drain
 
     def _request(self, *, whole: bool) -> Request:
         plan = self.plan
@@ -266,7 +349,7 @@ class Cycle:
         """Remove from the spool what is in the store. What was taken and is still there after a crash is known by its
         content, and is not taken again."""
         self._drained |= {segment.id for segment in taken}
-        for segment in drain.spent(self._drained):
+        for segment in drain.spent(self._drained - self._held):
             segment.path.unlink(missing_ok=True)
             self._drained.discard(segment.id)
 
@@ -289,3 +372,7 @@ class Cycle:
             small = [part.day for part in store.manifest.tables["exchanges"] if part.rows < upkeep.SMALL]
         if len(small) - len(set(small)) >= UPKEEP_AT:  # of the small parts of a day one stays when they are merged
             upkeep.compact(self.plan.store, lambda _, __: None)
+
+
+def _whole_of(judged: Judged) -> Whole:
+    return Whole(judged.findings.traffic.accounts, judged.began, judged.seconds)

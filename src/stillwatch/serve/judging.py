@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event
 
 from stillwatch.errors import StillwatchError
 from stillwatch.respond.cycle import act_on
 from stillwatch.respond.state import State
+from stillwatch.serve.beside import Beside
 from stillwatch.serve.cycle import Cycle, Judged, Plan
 from stillwatch.serve.lifetime import leave_with_parent
 from stillwatch.serve.logs import fault, say, set_up
@@ -24,6 +28,8 @@ from stillwatch.settings import Settings
 # A judgement that is broken off leaves its store in order at any moment, as after `kill -9`: there is nothing to wait
 # for when nobody is there to be answered.
 ORPHAN_SECONDS = 1.0
+# What comes is judged, and look-ups are answered, before a judgement of all has its share of the cores.
+NICENESS = 10
 
 
 def judge(settings: ServeSettings, scanning: Settings) -> None:
@@ -43,11 +49,47 @@ def judge(settings: ServeSettings, scanning: Settings) -> None:
 
 def _go_round(settings: ServeSettings, scanning: Settings, stop: Event) -> None:
     state = open_state(settings)
-    verdicts = settings.findings_folder.parent / "verdicts.parquet"
+    verdicts = _verdicts(settings)
     verdicts.parent.mkdir(parents=True, exist_ok=True)
     heard = _said(state)
     state.export_verdicts(verdicts)
-    plan = Plan(
+    cycle = Cycle(
+        _plan(settings),
+        scanning,
+        lambda judged: decide(state, settings, scanning, judged),
+        lambda segments: Beside(judge_all, settings, scanning, frozenset(segments)),
+    )
+    if not state.followed(heard[0]):
+        cycle.judge_anyway(of_all=True)  # the policy was changed while nobody judged
+    heeding = _Heeding(state, cycle, verdicts, heard)
+    threading.Thread(target=heeding.run, args=(stop, settings.refresh_seconds), daemon=True).start()
+    say("cycle started", part="cycle")
+    cycle.run(stop)
+    state.close()
+    say("cycle stopped", part="cycle")
+
+
+def judge_all(settings: ServeSettings, scanning: Settings, segments: frozenset[bytes], told: Connection) -> None:
+    """Judge all that the store holds, beside the process that goes round, and tell it what came of it."""
+    leave_with_parent(ORPHAN_SECONDS)
+    os.nice(NICENESS)
+    set_up(settings.log_level)
+    try:
+        with closing(open_state(settings)) as state:
+            cycle = Cycle(_plan(settings), scanning, lambda judged: decide(state, settings, scanning, judged))
+            told.send(cycle.judge_all(segments))
+    except Exception as error:
+        said = f": {error}" if isinstance(error, StillwatchError) else ""
+        say(f"a judgement of all failed{said}", logging.ERROR, part="cycle", **fault(error))
+        sys.exit(1)
+
+
+def _verdicts(settings: ServeSettings) -> Path:
+    return settings.findings_folder.parent / "verdicts.parquet"
+
+
+def _plan(settings: ServeSettings) -> Plan:
+    return Plan(
         spool=settings.spool_folder,
         store=settings.store_folder,
         findings=settings.findings_folder,
@@ -55,19 +97,12 @@ def _go_round(settings: ServeSettings, scanning: Settings, stop: Event) -> None:
         accounts=settings.accounts,
         account_events=settings.account_events,
         models=settings.models,
-        verdicts=verdicts,
+        verdicts=_verdicts(settings),
         every=float(settings.cycle_seconds),
         expire_seconds=settings.spool_hours * 3600,
         join_seconds=settings.join_seconds,
         newest=settings.newest_exchanges,
     )
-    cycle = Cycle(plan, scanning, lambda judged: decide(state, settings, scanning, judged))
-    heeding = _Heeding(state, cycle, verdicts, heard)
-    threading.Thread(target=heeding.run, args=(stop, settings.refresh_seconds), daemon=True).start()
-    say("cycle started", part="cycle")
-    cycle.run(stop)
-    state.close()
-    say("cycle stopped", part="cycle")
 
 
 def decide(state: State, settings: ServeSettings, scanning: Settings, judged: Judged) -> None:
@@ -81,6 +116,7 @@ def decide(state: State, settings: ServeSettings, scanning: Settings, judged: Ju
         accounts=settings.accounts,
         store=settings.store_folder,
         of_accounts=judged.of_accounts,
+        read_at=datetime.fromtimestamp(judged.began, UTC),
     )
     say(
         "judged",

@@ -18,6 +18,8 @@ from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.store import key, parts, states
 from stillwatch.store.manifest import SCHEMAS, Manifest, Part, Source
 
+# How long who judges beside a writer waits for its turn to write: a cycle holds the store for as long as it judges.
+_FOR_A_TURN = 1_800.0
 # What may lie in a folder that is becoming a store, where a process was killed that made it.
 _BEGUN = {states.LOCK, key.FILE, *SCHEMAS}
 
@@ -25,9 +27,17 @@ _BEGUN = {states.LOCK, key.FILE, *SCHEMAS}
 class Store:
     """A store, as long as its lock is held. `manifest` is its newest state."""
 
+    # Whether exchanges may be added.
+    grows = True
+
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
+
+    @contextmanager
+    def turn(self) -> Iterator[Store]:
+        """The newest state, which nobody else changes within the block."""
+        yield self
 
     def source(self, digest: str) -> Source | None:
         """The source of that digest, where it was read before."""
@@ -103,6 +113,21 @@ class Store:
             states.clear(self.folder)
 
 
+class HeldStore(Store):
+    """A store as it was when this was opened, while another process adds to it. `manifest` is that state.
+
+    What is written is small tables alone, in turns, upon the state that is the newest by then.
+    """
+
+    grows = False
+
+    @contextmanager
+    def turn(self) -> Iterator[Store]:
+        """The newest state, which nobody else changes within the block; waits for who writes to it."""
+        with states.alone(self.folder, _FOR_A_TURN):
+            yield Store(self.folder, _usable(self.folder) or self.manifest)
+
+
 def link(store: Path, manifest: Manifest, folder: Path) -> None:
     """Make a folder of links to the parts of exchanges of a state."""
     folder.mkdir()
@@ -130,6 +155,18 @@ def opened(folder: Path, key_file: Path | None = None) -> Iterator[tuple[Store, 
                 states.publish(folder, manifest)
             states.clear(folder)
         yield Store(folder, manifest), Gear.from_key(secret)
+
+
+@contextmanager
+def beside(folder: Path, key_file: Path | None = None) -> Iterator[tuple[Store, Gear]]:
+    """Hold a store as it is, to judge it while another process adds to it; with it the tables of its key.
+
+    Raises InputError where there is no store, or it was made with another schema, sketch or key.
+    """
+    with states.held(folder) as manifest:
+        if (fault := manifest.fault()) is not None:
+            raise InputError(f"{folder}: {fault}")
+        yield HeldStore(folder, manifest), Gear.from_key(key.key_of(folder, key_file, manifest.key_id))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,9 @@ from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.store.manifest import FORMAT, SCHEMAS, Manifest
 
 LOCK = "writer.lock"
+# How long a writer waits for its turn: who judges beside it writes for a second or two.
+PATIENCE = 5.0
+_ASK_AGAIN = 0.005
 _NAME = re.compile(r"manifest-(\d+)\.json")
 
 
@@ -133,12 +137,19 @@ def _free(handle: int) -> bool:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, patience: float | None = None) -> Iterator[None]:
     """Be the store's one writer within the block. The file names the process; whether that still lives is told by its
-    lock and not by its number, which another process may have by now."""
+    lock and not by its number, which another process may have by now.
+
+    patience: seconds to wait for another writer; by default `PATIENCE`.
+    """
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    until = time.monotonic() + (PATIENCE if patience is None else patience)
     try:
-        if not _free(handle):
+        while not _free(handle):
+            if time.monotonic() < until:
+                time.sleep(_ASK_AGAIN)
+                continue
             holder = os.read(handle, 20).decode(errors="replace").strip()
             raise EnvironmentFailure(f"{folder}: process {holder} is writing to this store; wait for it to end")
         os.ftruncate(handle, 0)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +77,23 @@ def ndjson(*records: Any) -> bytes:
 
 def cycle(folder: Path, **given: Any) -> Cycle:
     """The cycle of a service in that folder, without the service."""
-    hand_on = given.pop("hand_on", lambda judged: None)
+    hand_on, beside = given.pop("hand_on", lambda judged: None), given.pop("beside", None)
     of = settings(folder)
     plan = Plan(spool=of.spool_folder, store=of.store_folder, findings=folder / "findings", every=0.1, **given)
-    return Cycle(plan, Settings(threads=1, memory_limit="512MB"), hand_on)
+    return Cycle(plan, Settings(threads=1, memory_limit="512MB"), hand_on, beside)
+
+
+def judge_all(folder: Path, newest: int, ended: str, segments: frozenset[bytes], told: Connection) -> None:
+    """What the service's other process does, in one that a test started: it begins once there is a file `go` in the
+    folder, and ends in the way of that name: `well`, `badly`, `killed`."""
+    while not (folder / "go").exists():
+        time.sleep(0.02)
+    whole = cycle(folder, newest=newest).judge_all(segments)
+    if ended == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if ended == "badly":
+        sys.exit(1)
+    told.send(whole)
 
 
 def stored(folder: Path) -> list[dict[str, Any]]:

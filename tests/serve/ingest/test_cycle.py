@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
-from intake_service import client, cycle, ids, ndjson, record, stored
+from intake_service import client, cycle, ids, judge_all, ndjson, record, stored
 from intake_service import settings as service_settings
 
 from stillwatch.errors import InputError
+from stillwatch.findings import Findings
 from stillwatch.respond.found import read_found
+from stillwatch.serve.beside import Beside
 from stillwatch.serve.cycle import Cycle
 from stillwatch.serve.spool import Key, Payload, Spool, sealed, used
 from stillwatch.store.states import newest
@@ -102,6 +104,112 @@ def test_between_judgements_of_all_those_that_came_last_are_judged(tmp_path, mon
     monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e9)
     assert told() == (9, True, None)  # nothing came, but it had not seen what came last
     assert told() is None
+
+
+def published(folder: Path) -> int:
+    """How many exchanges the findings of all are about."""
+    found = Findings.model_validate_json((folder / "findings" / "findings.json").read_bytes())
+    return found.traffic.exchanges
+
+
+def over(started: list[Beside]) -> None:
+    until = time.monotonic() + 120
+    while started[-1].running and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not started[-1].running
+
+
+def judged_beside(folder: Path, ended: str) -> tuple[Cycle, list[Beside]]:
+    """A cycle over six exchanges that were all judged, of which four are the newest, and what it starts beside it."""
+    started = []
+
+    def start(segments):
+        started.append(Beside(judge_all, folder, 4, ended, segments))
+        return started[-1]
+
+    one = cycle(folder, newest=4, beside=start)
+    send(folder, *range(1, 7))
+    assert one.once().folder.name == "findings"  # there were no more than the newest when it began
+    return one, started
+
+
+def test_what_comes_is_judged_while_all_is_judged_beside(tmp_path, monkeypatch):
+    one, started = judged_beside(tmp_path, "well")
+    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e9)  # due at once
+    send(tmp_path, 7)
+    assert one.once().folder.name == "findings-newest"
+    assert len(started) == 1
+    assert len(sealed(tmp_path / "spool")) == 1  # for the text that the other may ask for
+    send(tmp_path, 8)
+    assert one.once().folder.name == "findings-newest"
+    assert len(started) == 1  # one at a time
+    assert published(tmp_path) == 6
+    (tmp_path / "go").touch()
+    over(started)
+    assert published(tmp_path) in (7, 8)  # what the store held when it began, which may have been later than it started
+    send(tmp_path, 9)
+    assert one.once().of_accounts == 7
+    assert len(sealed(tmp_path / "spool")) == 1
+    assert len(started) == 2  # what came since was not judged with all
+    over(started)
+    assert published(tmp_path) == 9
+    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e-9)
+    assert one.once() is None
+    assert sealed(tmp_path / "spool") == []
+    assert len(started) == 2
+    assert ids(tmp_path) == [f"x{n}" for n in range(1, 10)]
+
+
+@pytest.mark.parametrize("ended", ["badly", "killed"])
+def test_a_judgement_beside_that_fails_is_made_again_and_not_at_once(tmp_path, monkeypatch, ended):
+    (tmp_path / "go").touch()
+    one, started = judged_beside(tmp_path, ended)
+    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e9)
+    send(tmp_path, 7)
+    one.once()
+    over(started)
+    assert one.once() is None
+    assert len(started) == 1  # not before as long has passed as it took
+    assert sealed(tmp_path / "spool") == []
+    until = time.monotonic() + 120
+    while len(started) < 2 and time.monotonic() < until:
+        assert one.once() is None
+        time.sleep(0.05)
+    assert len(started) == 2
+    over(started)
+
+
+def test_another_policy_breaks_off_what_is_judged_beside_and_has_all_judged_first(tmp_path, monkeypatch):
+    one, started = judged_beside(tmp_path, "well")
+    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e9)
+    send(tmp_path, 7)
+    one.once()
+    assert started[0].running
+    one.judge_anyway(of_all=True)
+    judged = one.once()
+    assert judged.folder.name == "findings"
+    assert judged.findings.traffic.exchanges == 7
+    assert not started[0].running
+
+
+def test_a_new_process_has_all_judged_beside_where_that_was_done_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e-9)
+    (tmp_path / "go").touch()
+    one, _ = judged_beside(tmp_path, "well")
+    send(tmp_path, 7)
+    one.drain()
+    started = []
+
+    def start(segments):
+        started.append(Beside(judge_all, tmp_path, 4, "well", segments))
+        return started[-1]
+
+    again = cycle(tmp_path, newest=4, beside=start)
+    assert again.once() is None
+    over(started)
+    assert published(tmp_path) == 7
+    assert again.once() is None
+    assert len(started) == 1
 
 
 def test_what_was_judged_of_all_and_not_handed_on_is_judged_of_all_again(tmp_path, monkeypatch):

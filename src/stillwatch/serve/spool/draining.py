@@ -30,25 +30,27 @@ class Drain:
         *,
         join_seconds: float = 0.0,
         drained: Collection[bytes] = (),
+        only: Collection[bytes] | None = None,
         batch_rows: int = 16_384,
         accounts: Path | None = None,
         account_events: Path | None = None,
         models: Path | None = None,
     ) -> None:
         """join_seconds: how long exchanges wait for what is told about them; 0 where nothing ever is. drained: ids of
-        segments whose exchanges are in the store, and which are still there for what they tell about others."""
+        segments whose exchanges are in the store, and which are still there for what they tell about others. only: ids
+        of segments beside which there are none for this drain."""
         self._key = key
         self._batch_rows = batch_rows
         self._beside = accounts, account_events, models
-        self._there = sealed(folder)
-        self._looked: Looked | None = look(self._there, key, join_seconds) if join_seconds else None
-        ready = self._looked.ready if self._looked else self._there
+        self.there = [segment for segment in sealed(folder) if only is None or segment.id in only]
+        self._looked: Looked | None = look(self.there, key, join_seconds) if join_seconds else None
+        ready = self._looked.ready if self._looked else self.there
         self.segments = [segment for segment in ready if segment.id not in drained]
 
     def spent(self, drained: Collection[bytes]) -> list[Segment]:
         """Of the segments that are drained those that nothing needs any more."""
         needed = self._looked.needed if self._looked else frozenset()
-        return [segment for segment in self._there if segment.id in drained and segment.id not in needed]
+        return [segment for segment in self.there if segment.id in drained and segment.id not in needed]
 
     def inputs(self, rejects: Rejects) -> Inputs:  # noqa: ARG002
         """The segments as files of traffic."""
