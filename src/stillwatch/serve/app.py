@@ -209,8 +209,7 @@ def _operation(api: FastAPI, service: Service) -> None:
         responses={200: {"content": {"text/plain": {}}, "description": "the series, as text"}},
     )
     async def metrics() -> Response:
-        service.metrics.snapshot_age.set(service.heard_seconds_ago())
-        return Response(service.metrics.page(), media_type="text/plain; version=0.0.4")
+        return Response(service.measured(), media_type="text/plain; version=0.0.4")
 
 
 def _openapi(api: FastAPI, settings: ServeSettings) -> dict[str, Any]:

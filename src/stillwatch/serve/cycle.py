@@ -15,6 +15,7 @@ from stillwatch.respond.looks import findings_of
 from stillwatch.scan import Request, scan
 from stillwatch.serve.beside import Beside, Whole
 from stillwatch.serve.logs import fault, say
+from stillwatch.serve.pulse import Heart
 from stillwatch.serve.settings import of_newest
 from stillwatch.serve.spool import Key, Segment, expired, recovered
 from stillwatch.serve.spool.draining import FORMAT, Drain, as_file
@@ -107,17 +108,19 @@ class Cycle:
         settings: Settings,
         hand_on: Callable[[Judged], None],
         beside: Callable[[Collection[bytes]], Beside] | None = None,
+        heart: Heart | None = None,
     ) -> None:
         """hand_on: called with every judgement, in the cycle's thread. What it raises is raised once the findings are
         published, and the next cycle judges and hands on, though no traffic may have come.
 
         beside: starts a process that calls `judge_all` with these ids of segments. Where there is none, the cycle makes
-        the judgements of all itself, and what comes waits for their end.
+        the judgements of all itself, and what comes waits for their end. heart: where it says how it is.
         """
         self.plan = plan
         self.settings = settings
         self._hand_on = hand_on
         self._start = beside
+        self._heart = heart or Heart(None)
         self._key = Key.of_spool(plan.spool, plan.spool_key)
         self._asked = Event()
         self._beside: Beside | None = None
@@ -154,6 +157,7 @@ class Cycle:
                 self.faults += 1
                 _tell("nothing was judged", error)
                 self._drain_at_least()
+            self._heart.cycled(well=self.faults == 0)
             stop.wait(max(0.0, began + self.plan.every - time.monotonic()))
 
     def _drain_at_least(self) -> None:
@@ -221,6 +225,7 @@ class Cycle:
         self._upkeep()
         if faults:
             raise faults[0]
+        self._heart.judged(of_all=whole)
         return judged
 
     def judge_all(self, segments: Collection[bytes]) -> Whole:
@@ -267,6 +272,8 @@ class Cycle:
             if whole is None:
                 self._behind = True
                 self._not_before = now + (now - self._beside.began)
+            else:
+                self._heart.judged(of_all=True)
         self._beside, self._held = None, frozenset()
 
     def _break_off(self) -> None:
@@ -283,7 +290,14 @@ class Cycle:
             return None
 
     def drain(self) -> int:
-        """Bring what waits into the store without judging; how many segments."""
+        """Bring what waits into the store without judging; how many segments. What could not be drained for too long
+        is removed."""
+        try:
+            return self._drained_now()
+        finally:
+            self._expire()
+
+    def _drained_now(self) -> int:
         drain = self._waiting()
         if drain.segments:
             with opened(self.plan.store, self.settings.sketch_key_file) as (store, gear), Rejects(None) as rejects:
@@ -305,9 +319,14 @@ class Cycle:
             self._upkeep()
         return len(drain.segments)
 
+    def _expire(self) -> None:
+        """Remove what could not be drained for too long, and say so: those who sent it were told that it was taken."""
+        gone = [s for s in expired(self.plan.spool, self.plan.expire_seconds) if s.id not in self._drained]
+        if gone:
+            say("traffic was never drained and has expired", logging.ERROR, part="cycle", segments=len(gone))
+
     def _waiting(self) -> Drain:
         recovered(self.plan.spool, self._key)
-        expired(self.plan.spool, self.plan.expire_seconds)
         drain = self._drain()
         self._drop(drain, ())  # what was drained before, and told of exchanges that had still to come
         return drain

@@ -21,6 +21,7 @@ from stillwatch.serve.beside import Beside
 from stillwatch.serve.cycle import Cycle, Judged, Plan
 from stillwatch.serve.lifetime import leave_with_parent
 from stillwatch.serve.logs import fault, say, set_up
+from stillwatch.serve.pulse import Heart
 from stillwatch.serve.settings import ServeSettings
 from stillwatch.serve.state import open_state
 from stillwatch.settings import Settings
@@ -53,12 +54,17 @@ def _go_round(settings: ServeSettings, scanning: Settings, stop: Event) -> None:
     verdicts.parent.mkdir(parents=True, exist_ok=True)
     heard = _said(state)
     state.export_verdicts(verdicts)
+    heart = Heart(settings.pulse_file)
+    threading.Thread(target=heart.beat, args=(stop,), daemon=True).start()
     cycle = Cycle(
         _plan(settings),
         scanning,
         lambda judged: decide(state, settings, scanning, judged),
         lambda segments: Beside(judge_all, settings, scanning, frozenset(segments)),
+        heart,
     )
+    if settings.accounts is None and not state.policy()[1].dry_run:
+        say("no file of accounts is set: nobody is known to be under contract", logging.WARNING, part="cycle")
     if not state.followed(heard[0]):
         cycle.judge_anyway(of_all=True)  # the policy was changed while nobody judged
     heeding = _Heeding(state, cycle, verdicts, heard)

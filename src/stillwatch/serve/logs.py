@@ -21,8 +21,8 @@ log: Final = logging.getLogger(NAME)
 FIELDS: Final = frozenset(
     {
         "address_and_port", "campaigns", "check", "decisions", "error", "exchanges", "method", "milliseconds", "part",
-        "principal", "request", "route", "seconds", "server", "setting", "stages", "status", "version", "where",
-        "whole",
+        "principal", "request", "route", "seconds", "segments", "server", "setting", "stages", "status", "version",
+        "where", "whole",
     }
 )  # fmt: skip
 LONGEST: Final = 200

@@ -22,6 +22,7 @@ from stillwatch.serve.access.limits import Rate
 from stillwatch.serve.access.roles import Principal, Role
 from stillwatch.serve.logs import fault, say
 from stillwatch.serve.metrics import Metrics
+from stillwatch.serve.pulse import pulse_of
 from stillwatch.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class Service:
         self.settings = settings
         self.state = state
         self.metrics = Metrics()
-        self.checks: dict[str, Check] = {"state": self._stale}
+        self.checks: dict[str, Check] = {"state": self._stale, "cycle": self._cycle}
+        self._began = time.monotonic()
         self._key_file = KeyFile(settings.keys_file)
         self._ring = KeyRing()
         self._issuer = _issuer(settings)
@@ -147,6 +149,21 @@ class Service:
     def _stale(self) -> str | None:
         late = self.heard_seconds_ago() > self.settings.stale_seconds
         return "no news of the state within stale_seconds" if late else None
+
+    def _cycle(self) -> str | None:
+        """Of a cycle that this service has, or whose folder it shares."""
+        pulse, grace = pulse_of(self.settings.pulse_file), self.settings.stale_seconds
+        if "cycle" in self.settings.parts and time.monotonic() - self._began <= grace:
+            return None  # it may not have begun
+        if pulse is None:
+            return "no sign of the cycle" if "cycle" in self.settings.parts else None
+        return pulse.fault(grace)
+
+    def measured(self) -> bytes:
+        """The page of metrics, with what is known only when it is asked."""
+        self.metrics.snapshot_age.set(self.heard_seconds_ago())
+        self.metrics.cycle(pulse_of(self.settings.pulse_file))
+        return self.metrics.page()
 
     def key_holder(self, headers: Headers, *, own_header_only: bool = False) -> Principal | Refusal:
         """Who presents a key, within its rate. own_header_only: what else is sent is the customer's, not ours."""

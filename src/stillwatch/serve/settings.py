@@ -198,6 +198,11 @@ class ServeSettings(BaseSettings):
         return self.folder / "judged" / "findings"
 
     @property
+    def pulse_file(self) -> Path:
+        """What the cycle says of itself."""
+        return self.folder / "judged" / "pulse.json"
+
+    @property
     def keys_file(self) -> Path:
         """The access keys, hashed."""
         return self.folder / "access.json"

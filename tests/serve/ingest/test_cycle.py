@@ -359,11 +359,20 @@ def test_a_spool_of_another_key_is_refused(tmp_path):
         cycle(tmp_path).drain()
 
 
-def test_what_nobody_drained_in_time_is_removed_by_the_cycle_as_well(tmp_path):
+def test_what_waited_too_long_is_drained_and_expires_only_where_that_cannot_be(tmp_path, caplog):
     send(tmp_path, 1)
     time.sleep(0.05)
-    assert cycle(tmp_path, expire_seconds=0.01).drain() == 0
+    one = cycle(tmp_path, expire_seconds=0.01)
+    assert one.drain() == 1
+    assert caplog.messages == []
+    assert ids(tmp_path) == ["x1"]
+    send(tmp_path, 2)
+    (tmp_path / "spool" / "spool.key").write_bytes(b"z" * 32)
+    time.sleep(0.05)
+    with pytest.raises(InputError):
+        cycle(tmp_path, expire_seconds=0.01).drain()
     assert used(tmp_path / "spool") == 0
+    assert caplog.messages == ["traffic was never drained and has expired"]
 
 
 class Joining:

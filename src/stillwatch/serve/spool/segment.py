@@ -249,12 +249,12 @@ def oldest(folder: Path) -> float | None:
     return None
 
 
-def expired(folder: Path, seconds: float) -> int:
-    """Remove the sealed segments that were begun longer ago than that, undrained as they are; how many."""
-    gone = 0
+def expired(folder: Path, seconds: float) -> list[Segment]:
+    """Remove the sealed segments that were begun longer ago than that; which they were."""
+    gone = []
     for segment in sealed(folder):
         if time.time() - segment.begun_us / 1e6 <= seconds:
             break
         segment.path.unlink(missing_ok=True)
-        gone += 1
+        gone.append(segment)
     return gone

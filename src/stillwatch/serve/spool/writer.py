@@ -188,5 +188,5 @@ class Spool:
             log.error("the spool cannot be looked over for what has expired", exc_info=error)
             return
         if gone:
-            self.expired += gone
+            self.expired += len(gone)
             log.warning("segments of the spool that nobody drained in time were removed")
