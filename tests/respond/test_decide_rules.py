@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.respond.respond_examples import AT, DAY, HOUR, contracted, decided, found, measures, policy, suspects
@@ -10,7 +11,7 @@ from tests.respond.respond_examples import AT, DAY, HOUR, contracted, decided, f
 from stillwatch.campaigns.verdicts import Verdict
 from stillwatch.respond.decide import Before
 from stillwatch.respond.decision import Limits, Measure
-from stillwatch.respond.found import Customer, Suspect
+from stillwatch.respond.found import Customer, Suspect, customers_of
 from stillwatch.respond.standing import Standing
 
 
@@ -275,6 +276,32 @@ def test_what_was_decided_since_the_traffic_was_read_is_neither_ended_nor_soften
     assert [why for _, why in plan.ended] == ["hardened"]
     read_since = decided(replace(later, read_at=AT), before=after(first), at=AT + HOUR)
     assert len(read_since.ended) == 4
+
+
+def test_who_may_be_under_contract_is_left_to_a_person():
+    of = suspects("C-1", "a", "b", "c", p=0.995)
+    known = {"a": Customer("email"), "b": Customer("gold")}
+    plan = decided(found(*of, customers=known, unread=3))
+    assert measures(plan) == {"a": "block"}
+    asked = {case.subject: case.text for case in plan.cases if case.kind == "contracted"}
+    assert asked.keys() == {"b", "c"}
+    assert "verification is none that is known" in asked["b"]
+    assert "3 rows could not be read" in asked["c"]
+    assert measures(decided(found(*of, customers=known))) == {"a": "block", "c": "block"}
+
+
+def test_customers_go_by_a_level_however_it_is_written():
+    table = pa.table({"account_id": ["a", "b", "c"], "verification": [" Contract", None, ""], "plan": [None] * 3})
+    assert customers_of(table) == {"a": Customer("contract"), "b": Customer(), "c": Customer()}
+
+
+def test_an_appeal_goes_where_the_policy_says():
+    [(one, _)] = decided(found(*suspects("C-1", "a"))).decisions
+    assert one.appeal == f"/v1/appeals/{one.decision_id}"
+    page = policy(appeals={"url": "https://example.com/appeal?of="})
+    [(one, _)] = decided(found(*suspects("C-1", "a")), page).decisions
+    assert one.appeal == f"https://example.com/appeal?of={one.decision_id}"
+    assert one.appeal in one.reason
 
 
 def test_nothing_new_is_done_about_who_was_judged_in_part():

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, update
 from tests.respond.respond_examples import AT, DAY, HOUR, contracted, found, policy, suspects
 
 from stillwatch.errors import InputError
@@ -16,9 +16,9 @@ from stillwatch.respond.changes import MACHINE
 from stillwatch.respond.cycle import run_cycle
 from stillwatch.respond.decision import Measure
 from stillwatch.respond.policy import as_toml
-from stillwatch.respond.schema import METADATA
+from stillwatch.respond.schema import CITED, METADATA
 from stillwatch.respond.standing import Standing
-from stillwatch.respond.state import State
+from stillwatch.respond.state import Cited, State
 
 
 def adopt(state, **parts):
@@ -67,6 +67,39 @@ def test_a_cycle_is_applied_once(state):
     assert run_cycle(state, one, AT).again
     assert state.head() == head
     assert run_cycle(state, one, AT + HOUR).plan.decisions == ()
+
+
+def test_a_dry_run_ends_at_once_what_was_enforced(state):
+    adopt(state)
+    run_cycle(state, found(*suspects("C-1", "a", "b")), AT)
+    version = state.version()
+    with state.changing("ana", AT + HOUR) as change:
+        change.adopt("dry_run = true\n", "too much at once")
+    changes = state.changes(version, AT + HOUR)
+    assert len(changes.ended) == 2
+    assert {kept.ended_why for kept in state.history()} == {"the policy is a dry run again"}
+    assert state.verify()[1] is None
+    adopt(state)
+    run_cycle(state, found(*suspects("C-1", "a", "b"), digest="2"), AT + 2 * HOUR)
+    version = state.version()
+    adopt(state)  # another that is enforced leaves what stands
+    assert state.version() == version
+
+
+def test_what_the_evidence_said_is_kept_with_a_decision(state):
+    ids = {"evidence": {"C-1": ("C-1:card", "C-1:none")}}
+    run_cycle(state, found(*suspects("C-1", "a"), statements={"C-1:card": ("3 share a card", 5.1)}, **ids), AT)
+    later = {"C-1:card": ("9 share a card", 9.0), "C-1:other": ("not named", 1.0)}
+    more = found(*suspects("C-1", "a", "b"), statements=later, digest="2", **ids)
+    run_cycle(state, more, AT + HOUR)
+    said = {kept.decision.subject: state.cited(kept.decision) for kept in state.history()}
+    assert said == {
+        "a": [Cited("C-1:card", "3 share a card", 5.1)], "b": [Cited("C-1:card", "9 share a card", 9.0)]
+    }  # fmt: skip
+    assert state.verify()[1] is None
+    with state.engine.begin() as connection:
+        connection.execute(update(CITED).values(statement="nothing"))
+    assert "cited" in state.verify()[1].what
 
 
 def test_whether_the_last_cycle_followed_a_policy(state):

@@ -16,7 +16,8 @@ from stillwatch.respond.audit import Chain
 from stillwatch.respond.database import put
 from stillwatch.respond.decide import NewCase
 from stillwatch.respond.decision import Decision, Measure
-from stillwatch.respond.schema import APPEALS, CASES, CYCLES, DECISIONS, INDICATORS, POLICIES, VERDICTS
+from stillwatch.respond.policy import parse_policy
+from stillwatch.respond.schema import APPEALS, CASES, CITED, CYCLES, DECISIONS, INDICATORS, POLICIES, VERDICTS
 
 # Who acts where no person does. Only people close cases and give verdicts.
 MACHINE = "stillwatch"
@@ -65,11 +66,18 @@ class Change:
         self.record("look", campaign, {"passage": passage})
 
     def adopt(self, text: str, why: str) -> int:
-        """Put a policy in force, as the text of its file; its number."""
+        """Put a policy in force, as the text of its file; its number. Where it is a dry run, what was enforced by the
+        one before ends with it, and does not wait for the next judgement."""
+        dry_run = parse_policy(text, "the policy").dry_run
         number = int(self.connection.execute(select(func.coalesce(func.max(POLICIES.c.number), 0))).scalar_one()) + 1
         row = {"number": number, "adopted": self.at, "who": self.who, "why": _words("why", why), "text": text}
         self.connection.execute(insert(POLICIES), row)
         self.record("policy", str(number), {"text": text, "why": row["why"]})
+        if dry_run:
+            of = DECISIONS.c
+            enforced = select(of.decision_id).where(of.ended.is_(None), of.dry_run.is_(False), of.expires > self.at)
+            for decision_id in self.connection.execute(enforced.order_by(of.decision_id)).scalars().all():
+                self.end(decision_id, "the policy is a dry run again")
         return number
 
     def decide(self, decisions: Sequence[tuple[Decision, bool]]) -> None:
@@ -80,6 +88,16 @@ class Change:
             rows.append(self._row(decision, newly))
         put(self.connection, DECISIONS, rows)
         self._changed |= bool(rows)
+
+    def cite(self, cycle_id: str, said: Mapping[str, tuple[str, float]]) -> None:
+        """Keep what evidence says that decisions of a cycle were made from: of each id the statement and its bits."""
+        rows = []
+        for number, (evidence_id, (statement, bits)) in enumerate(sorted(said.items())):
+            cited_id = f"{cycle_id[:20]}-{number}"
+            told = {"evidence_id": evidence_id, "statement": statement, "bits": bits}
+            self.record("cited", cited_id, told)
+            rows.append({"cited_id": cited_id, "made": self.at, **told})
+        put(self.connection, CITED, rows)
 
     def _row(self, decision: Decision, newly: bool) -> dict[str, Any]:
         told = decision.as_json()

@@ -132,6 +132,8 @@ def adopt(
     with _state(state, audit_key_file, there=False) as opened, opened.changing(by, _now()) as change:
         number = change.adopt(file.read_text("utf-8"), why)
     _say(context, f"policy {number} is in force: {'measures are enforced' if enforce else 'a dry run'}")
+    if enforce and not read.appeals.url:
+        _say(context, "appeals.url is not set: customers are told a path of the service, which they may not reach")
 
 
 @policy.command("decide")
@@ -216,7 +218,8 @@ def show_case(
         one = opened.case(case_id)
         decisions = opened.decisions(one.subject) if one.subject_kind != "campaign" else []
         said = next((a.text for a in opened.appeals() if a.case_id == case_id), None)
-    print_case(one, decisions, said, _terminal(context).console)
+        cited = opened.cited(decisions[0].decision) if decisions else []
+    print_case(one, decisions, said, cited, _terminal(context).console)
 
 
 @case.command("close")

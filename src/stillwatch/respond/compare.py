@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Table, select
 
 from stillwatch.respond.audit import Entry, Fault, canonical
 from stillwatch.respond.changes import appeal_told
-from stillwatch.respond.schema import APPEALS, CASES, DECISIONS, INDICATORS, POLICIES, VERDICTS
+from stillwatch.respond.schema import APPEALS, CASES, CITED, DECISIONS, INDICATORS, POLICIES, VERDICTS
 from stillwatch.respond.state import decision_of
 
 Told = dict[str, Any]
@@ -50,6 +50,7 @@ KEPT = (
         "end",
         lambda row: None if row.ended is None else {"why": row.ended_why},
     ),
+    _Kept(CITED, "cited", _picked("evidence_id", "statement", "bits")),
     _Kept(
         CASES,
         "case",

@@ -47,6 +47,8 @@ def run_cycle(state: State, found: Found, at: datetime) -> Applied:
             return Applied(cycle_id, number, Plan(), again=True)
         plan = decide(policy, found, before(change.connection, policy, at), at, cycle_id)
         _apply(change, plan)
+        named = {evidence_id for decision, _ in plan.decisions for evidence_id in decision.evidence}
+        change.cite(cycle_id, {name: said for name, said in found.statements.items() if name in named})
         counts = {"decisions": len(plan.decisions), "ended": len(plan.ended), "cases": len(plan.cases)}
         change.cycle(cycle_id, found.as_of, number, counts, plan.notes)
         return Applied(cycle_id, number, plan)
@@ -71,8 +73,9 @@ def act_on(
     ended or softened. read_at: when the traffic was read, where decisions may have been made since: those are not ended
     or softened either. Raises InputError where one of the files is not what it should be.
     """
-    customers = read_accounts(accounts, Rejects(None)) if accounts is not None else None
-    found = replace(read_found(folder, customers), read_at=read_at)
+    unread = Rejects(None)
+    customers = read_accounts(accounts, unread) if accounts is not None else None
+    found = replace(read_found(folder, customers), read_at=read_at, unread=unread.count)
     _, policy = state.policy()
     if of_accounts is not None:
         found = replace(found, whole=False, accounts=max(of_accounts, found.accounts))

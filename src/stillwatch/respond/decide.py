@@ -19,6 +19,7 @@ from stillwatch.respond import reasons
 from stillwatch.respond.decision import Decision, Measure, SubjectKind
 from stillwatch.respond.found import Customer, Found, Suspect
 from stillwatch.respond.policy import Policy
+from stillwatch.tables import VERIFICATIONS
 
 if TYPE_CHECKING:
     from stillwatch.campaigns.verdicts import Verdict
@@ -195,8 +196,8 @@ class _Cycle:
             if account in self.found.in_part and account not in self.under:
                 continue
             customer = self.found.customers.get(account, Customer())
-            if self.policy.by_person(customer.verification, customer.plan):
-                self._contracted(suspect)
+            if (why := self._by_person(account)) is not None:
+                self._for_a_person(suspect, why)
             elif suspect.victim:
                 wanted += self._stolen(suspect)
             else:
@@ -209,12 +210,25 @@ class _Cycle:
         evidence = (*suspect.evidence, *self.found.evidence.get(suspect.campaign, ()))
         return _Wanted(kind, subject, account, measure, suspect.campaign, suspect.probability, evidence)
 
-    def _contracted(self, suspect: Suspect) -> None:
+    def _by_person(self, account: str) -> str | None:
+        """Why only a person decides on an account; None where the machine may."""
+        customer = self.found.customers.get(account)
+        if customer is None:
+            if not self.found.unread:
+                return None
+            return f"in the accounts file {self.found.unread:,} rows could not be read, and none that could is of it"
+        if self.policy.by_person(customer.verification, customer.plan):
+            return "the policy leaves customers like it to people"
+        if customer.verification not in (None, *VERIFICATIONS):
+            return "its verification is none that is known"
+        return None
+
+    def _for_a_person(self, suspect: Suspect, why: str) -> None:
         what = "keys of it seem to be stolen" if suspect.victim else f"probability {percent(suspect.probability)}"
         self._ask(
             "contracted",
             suspect.account,
-            f"A customer under contract is found in {suspect.campaign} ({what}). Nothing is done by the machine: close "
+            f"The account is found in {suspect.campaign} ({what}), and nothing is done by the machine: {why}. Close "
             "the case with the measure that is to be taken, or observe.",
             suspect.campaign,
             "account",
@@ -406,7 +420,7 @@ def made(
     """A decision with its words, expiry and way to appeal. salt: what its id is made from besides its subject."""
     told = "\n".join((salt, kind, account or "", subject, measure.text, at.isoformat()))
     decision_id = f"D-{hashlib.sha256(told.encode()).hexdigest()[:20]}"
-    appeal = f"{APPEALS}/{decision_id}"
+    appeal = f"{policy.appeals.url or f'{APPEALS}/'}{decision_id}"
     match kind:
         case "key":
             expires = at + timedelta(days=policy.holds.key)

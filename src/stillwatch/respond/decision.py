@@ -50,8 +50,8 @@ class Decision:
     not be unique over accounts; or an address in canonical text, with no account. limits: of a throttle, else None.
     verification: what a step-up asks for before more (phone, identity or contract), else None. reason: fit to show to
     the customer; names no other account and no passage. evidence: ids in the findings. probability: that the subject
-    takes part. created, expires: UTC; it holds from the one until just before the other. appeal: the path, under the
-    service's own address, at which the customer appeals. dry_run: nothing is to be done, only shown.
+    takes part. created, expires: UTC; it holds from the one until just before the other. appeal: the address at
+    which the customer appeals, or its path under the service's own. dry_run: nothing is to be done, only shown.
     """
 
     decision_id: str

@@ -48,10 +48,12 @@ class Found:
     """One scan's findings.
 
     digest: of the findings, so that a cycle is known again. accounts: how many were seen in the traffic. campaigns: the
-    probability of each; evidence: the ids of what speaks about it. cleared: accounts that were looked at and are not
+    probability of each; evidence: the ids of what speaks about it; statements: of each id
+    what it says, and its bits. cleared: accounts that were looked at and are not
     accused. addresses: for each address that a suspect used, every account seen on it; None where it was not asked.
     whole: whether all traffic was judged, so that it also counts who is not named. in_part: accounts of which not all
     was judged. read_at: when the traffic was read that was judged; what was decided since rests on more.
+    unread: how many rows of the accounts file could not be used, so that who is in none of `customers` may be.
     """
 
     digest: str
@@ -60,12 +62,14 @@ class Found:
     campaigns: Mapping[str, float]
     suspects: tuple[Suspect, ...]
     evidence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    statements: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     cleared: frozenset[str] = frozenset()
     customers: Mapping[str, Customer] = field(default_factory=dict)
     addresses: Mapping[str, frozenset[str]] | None = None
     whole: bool = True
     in_part: frozenset[str] = frozenset()
     read_at: datetime | None = None
+    unread: int = 0
 
     def members(self, campaign: str) -> frozenset[str]:
         """The accounts that take part in a campaign, victims left out."""
@@ -79,10 +83,12 @@ def read_found(folder: Path, customers: pa.Table | None = None) -> Found:
     """
     findings = findings_of(folder)
     by_subject: dict[str, list[str]] = defaultdict(list)
+    statements: dict[str, tuple[str, float]] = {}
     for row in _rows(folder, "evidence", OUT_EVIDENCE):
         campaign, _, rest = row["evidence_id"].partition(":")
         account = row["subject"] if row["subject"] != campaign else ""
         by_subject[f"{campaign}:{account}"].append(f"{campaign}:{rest}")
+        statements[f"{campaign}:{rest}"] = row["statement"], row["bits"]
     campaigns = {c.id: c.probability for c in findings.campaigns}
     accounts = _rows(folder, "accounts", OUT_ACCOUNTS)
     suspects = [
@@ -96,6 +102,7 @@ def read_found(folder: Path, customers: pa.Table | None = None) -> Found:
         campaigns=campaigns,
         suspects=tuple(suspects),
         evidence={c: tuple(by_subject[f"{c}:"]) for c in campaigns},
+        statements=statements,
         cleared=frozenset(r["account_id"] for r in accounts if r["verdict"] == "cleared"),
         customers=customers_of(customers),
         in_part=_in_part(folder),
@@ -107,7 +114,11 @@ def customers_of(accounts: pa.Table | None) -> dict[str, Customer]:
     if accounts is None:
         return {}
     rows = accounts.select(["account_id", "verification", "plan"]).to_pylist()
-    return {row["account_id"]: Customer(row["verification"], row["plan"]) for row in rows}
+    return {row["account_id"]: Customer(_level(row["verification"]), row["plan"]) for row in rows}
+
+
+def _level(verification: str | None) -> str | None:
+    return verification.strip().lower() or None if verification is not None else None
 
 
 def _in_part(folder: Path) -> frozenset[str]:

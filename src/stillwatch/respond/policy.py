@@ -201,6 +201,11 @@ class Addresses(_Part):
 class Appeals(_Part):
     """What stands of a measure while an appeal against it is open. A person closes the appeal."""
 
+    url: Annotated[str, Field(pattern=r"^(https?://\S+)?$", max_length=2_000)] = Field(
+        "",
+        description="where customers appeal, to which the decision's id is added: a page of yours, which posts what "
+        "they write to the service; by default the service's own route, which customers mostly do not reach",
+    )
     withhold_reasoning: MeasureName = Field("observe", description="lifted: the least harm if the appeal is false")
     throttle: MeasureName = Field("withhold_reasoning", description="softened by a step")
     step_up: MeasureName = Field("throttle", description="softened by a step")

@@ -113,6 +113,18 @@ DECISIONS = Table(
     Index("decisions_ended_version", "ended_version"),
 )
 
+# What the evidence said that a decision was made from: the findings that it names are replaced by later ones.
+CITED = Table(
+    "cited",
+    METADATA,
+    Column("cited_id", String(200), primary_key=True),
+    Column("evidence_id", Text, nullable=False),
+    Column("made", Moment, nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("bits", Float(53), nullable=False),
+    Index("cited_evidence", "evidence_id", "made"),
+)
+
 CASES = Table(
     "cases",
     METADATA,

@@ -26,7 +26,7 @@ from stillwatch.respond import audit, database
 from stillwatch.respond.changes import MACHINE, Change
 from stillwatch.respond.decision import Decision, Limits, Measure
 from stillwatch.respond.policy import DEFAULTS, Policy, as_toml, parse_policy
-from stillwatch.respond.schema import APPEALS, CASES, CYCLES, DECISIONS, HEAD, INDICATORS, POLICIES, VERDICTS
+from stillwatch.respond.schema import APPEALS, CASES, CITED, CYCLES, DECISIONS, HEAD, INDICATORS, POLICIES, VERDICTS
 from stillwatch.respond.standing import Turned
 from stillwatch.tables import VERDICTS as VERDICTS_TABLE
 
@@ -63,6 +63,15 @@ class Appeal:
     text: str
     holds: Measure | None
     outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """What a piece of evidence said when a decision was made from it, and its bits."""
+
+    evidence_id: str
+    statement: str
+    bits: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +197,14 @@ class State:
         """The policy in force and its number."""
         with database.reading(self.engine) as connection:
             return policy_in_force(connection)
+
+    def cited(self, decision: Decision) -> list[Cited]:
+        """What the evidence said that a decision was made from, in the decision's order."""
+        of = CITED.c
+        chosen = select(CITED).where(of.evidence_id.in_(decision.evidence), of.made <= decision.created)
+        with database.reading(self.engine) as connection:
+            last = {row.evidence_id: row for row in connection.execute(chosen.order_by(of.made))}
+        return [Cited(name, last[name].statement, last[name].bits) for name in decision.evidence if name in last]
 
     def followed(self, number: int) -> bool:
         """Whether the last cycle was decided by the policy of this number; also where there was none."""

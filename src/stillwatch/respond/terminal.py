@@ -13,7 +13,7 @@ from rich.text import Text
 from stillwatch.respond.decision import Measure
 from stillwatch.respond.harm import Harm
 from stillwatch.respond.replay import Replay
-from stillwatch.respond.state import Appeal, Case, Kept
+from stillwatch.respond.state import Appeal, Case, Cited, Kept
 
 ABOVE = [m.text for m in list(Measure)[1:]]
 # Beyond this a list on a terminal is scrolled past; the JSON has all.
@@ -41,8 +41,10 @@ def print_cases(cases: Sequence[Case], console: Console) -> None:
     console.print(table if cases else Text("no case"))
 
 
-def print_case(case: Case, decisions: Sequence[Kept], appealed: str | None, console: Console) -> None:
-    """Print one case with what an analyst needs to answer it."""
+def print_case(
+    case: Case, decisions: Sequence[Kept], appealed: str | None, cited: Sequence[Cited], console: Console
+) -> None:
+    """Print one case with what an analyst needs to answer it. cited: what the latest decision was made from."""
     console.print(Text(f"{case.case_id}: {case.kind}, {case.subject_kind} {case.subject}", style="bold"))
     console.print(Text(case.text))
     if appealed is not None:
@@ -62,6 +64,11 @@ def print_case(case: Case, decisions: Sequence[Kept], appealed: str | None, cons
         )
     if table.row_count:
         console.print(table)
+    said = _table("What the evidence said of the first of these", "bits", "statement")
+    for evidence in cited:
+        _add(said, f"{evidence.bits:+.1f}", evidence.statement)
+    if said.row_count:
+        console.print(said)
 
 
 def print_verdicts(verdicts: pa.Table, console: Console) -> None:

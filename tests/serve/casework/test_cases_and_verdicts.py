@@ -160,6 +160,18 @@ def test_a_dismissed_campaign_is_let_go_and_the_verdict_stands_as_it_was_given(d
     assert desk.state.verify()[1] is None
 
 
+def test_a_case_says_what_the_evidence_said(desk, judged):
+    with desk.state.changing("jane", AT) as change:
+        change.adopt("dry_run = false\n[caps]\nshare_of_accounts = 1.0\n", "tried")
+    run_cycle(desk.state, read_found(judged), decided("x", "block").created)
+    decision = next(d for d in desk.state.standing(AT)[1] if d.subject_kind == "account")
+    case_id = appeal(desk.state, decision.decision_id, "it was not me", who="support", at=AT).case_id
+    [*_, first] = desk.client().get(f"/api/v1/cases/{case_id}").json()["decisions"]
+    assert [s["evidence_id"] for s in first["said"]] == first["evidence"]
+    assert all(s["statement"] for s in first["said"])
+    assert any(s["bits"] > 1 for s in first["said"])
+
+
 def test_the_cap_is_a_share_of_all_accounts_where_only_what_came_last_was_judged(desk, judged):
     with desk.state.changing("jane", AT) as change:
         change.adopt("dry_run = false\n[caps]\nshare_of_accounts = 0.001\n", "tried")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -49,9 +50,18 @@ class Questions(BaseModel):
     next: str | None
 
 
+class Statement(BaseModel):
+    """What a piece of evidence said when a decision was made from it."""
+
+    evidence_id: str
+    statement: str
+    bits: float
+
+
 class Ended(Listed):
     """A decision that was made about the account of a case; ended and ended_why are null where it stands or ran out."""
 
+    said: list[Statement] = Field(description="what the evidence said by then")
     ended: datetime | None
     ended_why: str | None
 
@@ -162,7 +172,12 @@ def _whole(state: State, case: Case) -> Whole:
     account = _account(state, case)
     said = next((a.text for a in state.appeals() if a.case_id == case.case_id), None) if case.kind == "appeal" else None
     decisions = [
-        Ended(**listed(kept.decision, kept.decision.dry_run).model_dump(), ended=kept.ended, ended_why=kept.ended_why)
+        Ended(
+            **listed(kept.decision, kept.decision.dry_run).model_dump(),
+            said=[Statement(**asdict(cited)) for cited in state.cited(kept.decision)],
+            ended=kept.ended,
+            ended_why=kept.ended_why,
+        )
         for kept in (state.decisions(account) if account is not None else ())
     ]
     return Whole(**_told(case), appeal=said, decisions=decisions)
