@@ -6,6 +6,7 @@ stands there means the same on every engine.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -40,6 +41,9 @@ class Engine(Protocol):
 
     def query(self, sql: str) -> pa.Table:
         """The result of a query, of the size of accounts, not of traffic."""
+
+    def batches(self, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The result of a query, of the size of traffic, at most so many rows at a time."""
 
     def scalar(self, sql: str) -> int:
         """The single integer that a query gives; 0 for null."""

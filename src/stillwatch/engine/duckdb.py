@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -88,6 +88,11 @@ class DuckDB:
         """The result of a query, of the size of accounts, not of traffic."""
         with _room(self._folder):
             return self._con.sql(sql).to_arrow_table()
+
+    def batches(self, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The result of a query, of the size of traffic, at most so many rows at a time."""
+        with _room(self._folder), closing(self._con.cursor()) as cursor:
+            yield from cursor.sql(sql).to_arrow_reader(rows)
 
     def scalar(self, sql: str) -> int:
         """The single integer that a query gives; 0 for null."""

@@ -226,6 +226,10 @@ class Spark:
         with told("Spark"):
             return _whole(self._frame(sql).toArrow())
 
+    def batches(self, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The result of a query, which the driver holds as a whole, at most so many rows at a time."""
+        yield from self.query(sql).to_batches(rows)
+
     def scalar(self, sql: str) -> int:
         """The single integer that a query gives; 0 for null."""
         return self.query(sql).column(0)[0].as_py() or 0

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from stillwatch.campaigns.search import LIKELY
@@ -29,6 +29,7 @@ from stillwatch.tables import (
     OUT_ACCOUNTS,
     OUT_CAMPAIGNS,
     OUT_EVIDENCE,
+    OUT_EXCHANGES,
     OUT_MEMBERSHIPS,
     OUT_POOLS,
     OUT_WORKLOADS,
@@ -39,6 +40,9 @@ __all__ = ["HandOn", "write_results"]
 
 # Told of findings, and of the folder that holds what decisions are made from, before the rest of it is written.
 HandOn = Callable[[Findings, Path], None]
+
+# Of a campaign's exchanges so many are held at a time: 100 MB.
+EXCHANGES_AT_A_TIME = 1_000_000
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -132,42 +136,45 @@ def _memberships(engine: Engine, found: Assembled) -> list[dict[str, object]]:
 
 def _exchanges(engine: Engine, found: Assembled, folder: Path) -> None:
     """exchanges/day=YYYY-MM-DD/: what belongs to a campaign, victims' stolen exchanges with it."""
-    rows = engine.query(
+    (folder / "exchanges").mkdir()
+    workloads = pa.array([w.id for w in found.workloads], pa.string())
+    campaigns = pa.array([g.campaign_id for g in found.campaigns], pa.string())
+    writer, of_day = None, None
+    rows = engine.batches(
         "SELECT e.exchange_id, c.time_us, c.campaign_no, c.workload_no, m.probability_ppm FROM campaign_traffic AS c "
         "JOIN exchanges AS e ON e.exchange_no = c.exchange_no "
         "JOIN campaign_members AS m ON m.campaign_no = c.campaign_no AND m.account_no = c.account_no "
-        "ORDER BY c.time_us, e.exchange_id, c.campaign_no"
+        "ORDER BY c.time_us, e.exchange_id, c.campaign_no",
+        EXCHANGES_AT_A_TIME,
     )
-    (folder / "exchanges").mkdir()
-    if rows.num_rows == 0:
-        return
-    days, day = np.unique(rows["time_us"].to_numpy() // MICROSECONDS_A_DAY, return_inverse=True)
-    names = {
-        "workload_id": ([w.id for w in found.workloads], rows["workload_no"]),
-        "campaign_id": ([g.campaign_id for g in found.campaigns], rows["campaign_no"]),
-        "day": (np.datetime_as_string(days.astype("datetime64[D]")).tolist(), pa.array(day)),
-    }
-    named = {column: pc.take(pa.array(values, pa.string()), which) for column, (values, which) in names.items()}
-    table = pa.table(
-        {
-            "exchange_id": rows["exchange_id"],
-            "time": rows["time_us"].cast(pa.timestamp("us", tz="UTC")),
-            "workload_id": named["workload_id"],
-            "campaign_id": named["campaign_id"],
-            "probability": rows["probability_ppm"].to_numpy() / 1e6,
-            "day": named["day"],
-        }
-    )
-    partitioning = ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
-    ds.write_dataset(
-        table,
-        folder / "exchanges",
-        format="parquet",
-        partitioning=partitioning,
-        max_partitions=100_000,
-        basename_template="part-{i}.parquet",
-        preserve_order=True,
-    )
+    try:
+        for day, batch in (part for some in rows for part in _by_day(some)):
+            if day != of_day:
+                if writer is not None:
+                    writer.close()
+                place = folder / "exchanges" / f"day={np.datetime64(day, 'D')}"
+                place.mkdir()
+                writer, of_day = pq.ParquetWriter(place / "part-0.parquet", OUT_EXCHANGES.schema), day
+            columns = {
+                "exchange_id": batch["exchange_id"],
+                "time": batch["time_us"].cast(pa.timestamp("us", tz="UTC")),
+                "workload_id": pc.take(workloads, batch["workload_no"]),
+                "campaign_id": pc.take(campaigns, batch["campaign_no"]),
+                "probability": batch["probability_ppm"].to_numpy() / 1e6,
+            }
+            assert writer is not None
+            writer.write_table(pa.table(columns, schema=OUT_EXCHANGES.schema))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _by_day(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The stretches of rows in order of time that are of one day, each with its day since 1970."""
+    days = batch["time_us"].to_numpy() // MICROSECONDS_A_DAY
+    starts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist()] if len(days) else []
+    for start, end in pairwise([*starts, len(days)]):
+        yield int(days[start]), batch.slice(start, end - start)
 
 
 def _evidence(findings: Findings) -> list[dict[str, object]]:

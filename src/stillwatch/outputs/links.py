@@ -22,7 +22,7 @@ FILE = "links.parquet"
 KEY_ID = b"stillwatch.values"
 # 64 bits: of ten million values two meet with odds of one in 370,000.
 HASH_BYTES = 8
-# Rows that are named and written at a time, as a row group.
+# Rows that are named and written at a time, as a row group: some 100 MB.
 ROWS = 1_000_000
 
 
@@ -102,17 +102,18 @@ class Keyed:
         return self("", "").encode()
 
 
-def _rows(engine: Engine, trace: Trace, k: int) -> pa.Table:
+def _rows(engine: Engine, trace: Trace, k: int) -> Iterator[pa.RecordBatch]:
     """account_id, value in clear, values (of the account), holders, known."""
     least = k if trace.text else 1 if trace.everyone else 2
     engine.create("link", f"SELECT DISTINCT account_no, CAST(value AS VARCHAR) AS value FROM ({trace.sql})")
-    return engine.query(
+    return engine.batches(
         "SELECT p.account_id, l.value, o.values, h.holders, (SELECT count(DISTINCT account_no) FROM link) AS known "
         "FROM link AS l JOIN (SELECT value, count(*) AS holders FROM link GROUP BY value) AS h ON h.value = l.value "
         "JOIN (SELECT account_no, count(*) AS values FROM link GROUP BY account_no) AS o "
         "ON o.account_no = l.account_no "
         f"JOIN parties AS p ON p.account_no = l.account_no WHERE h.holders >= {least} "
-        "ORDER BY l.value, l.account_no"
+        "ORDER BY l.value, l.account_no",
+        ROWS,
     )
 
 
@@ -137,7 +138,7 @@ def hexadecimal(numbers: pa.Array) -> pa.Array:
 def _tables(engine: Engine, keyed: Keyed, k: int) -> Iterator[pa.Table]:
     """The rows of each kind, some at a time: passages have by far the most."""
     for trace in traces():
-        for batch in _rows(engine, trace, k).to_batches(ROWS):
+        for batch in _rows(engine, trace, k):
             columns = {
                 "account_id": batch["account_id"],
                 "kind": pa.repeat(pa.scalar(trace.name), batch.num_rows),
