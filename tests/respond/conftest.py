@@ -31,13 +31,17 @@ def place(request, tmp_path):
     """Where a state may be made: a path, or the URL of a database of its own."""
     if request.param == "sqlite":
         return str(tmp_path / "state.db")
-    uri = request.getfixturevalue("postgresql")
-    name = f"t{abs(hash(str(tmp_path)))}"
-    engine = create_engine(url_of(uri), isolation_level="AUTOCOMMIT")
+    return fresh(request.getfixturevalue("postgresql"), tmp_path)
+
+
+def fresh(server, folder):
+    """The URL of a new database on a server of PostgreSQL, for a test's folder."""
+    name = f"t{abs(hash(str(folder)))}"
+    engine = create_engine(url_of(server), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()
-    return urlsplit(uri)._replace(path=f"/{name}").geturl()
+    return urlsplit(server)._replace(path=f"/{name}").geturl()
 
 
 @pytest.fixture

@@ -58,6 +58,15 @@ def test_the_first_policy_is_the_defaults_and_the_last_one_is_in_force(state):
     assert not state.policy()[1].dry_run
 
 
+def test_what_people_said_is_counted(state):
+    assert state.said() == (1, 0)
+    adopt(state)
+    assert state.said() == (2, 0)
+    answers.give_verdict(state, found(*suspects("C-1", "a")), "C-1", "dismissed", who="jane", why="x", at=AT)
+    answers.give_verdict(state, None, "C-1", "confirmed", who="jane", why="x", at=AT)
+    assert state.said() == (2, 2) == (state.policy()[0], state.verdicts().num_rows)
+
+
 def test_a_cycle_is_applied_once(state):
     adopt(state)
     one = found(*suspects("C-1", "a", "b"))

@@ -42,6 +42,11 @@ def url_of(place: str | Path) -> URL:
     raise InputError(f"{shown(url)}: the state lives in SQLite (a path) or PostgreSQL (postgresql://…)")
 
 
+def key_beside(url: URL) -> Path | None:
+    """Where the key that seals the audit lies by default: beside a file of SQLite. Beside PostgreSQL is no folder."""
+    return Path(f"{url.database}.audit-key") if url.get_backend_name() == "sqlite" else None
+
+
 def shown(url: URL) -> str:
     """A URL without its password, a file by its path."""
     return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
