@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 from tests.respond.audit_cycles import ACCOUNTS, cycle, rest, running
-from tests.respond.conftest import fresh, sealing
+from tests.respond.conftest import sealing
+from tests.respond.databases import fresh
 from tests.respond.respond_examples import AT, DAY, HOUR, contracted, found, policy, suspects
 
 from stillwatch.errors import InputError
@@ -192,7 +193,7 @@ def test_a_state_is_not_opened_with_another_key_or_without(state, place, tmp_pat
 
 
 def test_an_audit_begun_without_a_key_gets_none_later(tmp_path, postgresql):
-    place = fresh(postgresql, tmp_path)
+    place = fresh(postgresql)
     with closing(State.open(place)) as state:
         fill(state)
         assert not state.sealed

@@ -192,7 +192,7 @@ def _is(key: bytes | None, known: str | None) -> bool:
 
 
 def fit(connection: Connection, key: bytes | None, file: Path | None) -> None:
-    """Raise InputError where the key is not that of the audit, which could not be added to. file: where it should be."""
+    """Raise InputError where the key is not that of the audit, which could not be written to. file: its place."""
     known = connection.execute(select(HEAD.c.key_id)).scalar_one()
     if _is(key, known):
         return
