@@ -1,6 +1,8 @@
 """The state on both databases: from empty, in transactions, and what follows from what people say."""
 
+import socket
 import threading
+import time
 from contextlib import closing
 from datetime import timedelta
 
@@ -8,10 +10,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
+from tests.respond.conftest import sealing
+from tests.respond.databases import fresh
 from tests.respond.respond_examples import AT, DAY, HOUR, contracted, found, policy, suspects
 
-from stillwatch.errors import InputError
-from stillwatch.respond import answers
+from stillwatch.errors import EnvironmentFailure, InputError
+from stillwatch.respond import answers, database
 from stillwatch.respond.changes import MACHINE
 from stillwatch.respond.cycle import run_cycle
 from stillwatch.respond.decision import Measure
@@ -403,10 +407,31 @@ def test_a_url_that_is_none_of_ours(tmp_path):
         State.open(tmp_path / "nowhere" / "state.db")
 
 
-def test_a_password_is_never_told(monkeypatch):
-    from stillwatch.errors import EnvironmentFailure
-
+def test_a_password_is_never_told():
     with pytest.raises(EnvironmentFailure) as raised:
         State.open("postgresql://user:secret@127.0.0.1:1/none")
     assert "secret" not in str(raised.value)
     assert "127.0.0.1" in str(raised.value)
+
+
+def test_a_database_that_never_answers_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        with pytest.raises(EnvironmentFailure, match="no answer from the state's database"):
+            State.open(f"postgresql://user:secret@127.0.0.1:{silent.getsockname()[1]}/none")
+    assert time.monotonic() - began < 5
+
+
+def test_a_connection_that_fell_silent_is_given_up(postgresql, tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE", 1)
+    with closing(State.open(fresh(postgresql), sealing(tmp_path))) as state:
+        for way in (database.reading, database.writing):
+            began = time.monotonic()
+            with pytest.raises(EnvironmentFailure, match="no answer"), way(state.engine) as connection:
+                connection.exec_driver_sql("SELECT pg_sleep(60)")
+            assert time.monotonic() - began < 5
+            assert state.said() == (1, 0)
+        with state.changing("jane") as change:
+            change.looked("C-1", "p")
+        assert state.verify() == (2, None)
