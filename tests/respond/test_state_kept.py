@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -232,6 +233,27 @@ def test_a_rejected_appeal_leaves_it_to_the_next_cycle(state):
     answers.close_case(state, heard.case_id, "rejected", who="jane", why="it is a pool", at=AT)
     run_cycle(state, one, AT + HOUR)
     assert look(state, "a", at=AT + HOUR) == "block"
+
+
+def test_a_rejected_appeal_softens_nothing_for_as_long_as_a_question_is_not_asked_again(state):
+    adopt(state)
+    one = found(*suspects("C-1", "a", "b", p=0.995), *suspects("C-2", "c", p=0.995))
+    run_cycle(state, one, AT)
+    heard = answers.appeal(state, of(state, "a").decision_id, "no", who="a", at=AT)
+    answers.close_case(state, heard.case_id, "rejected", who="jane", why="it is a pool", at=AT)
+
+    def appeals_again(account, at):
+        run_cycle(state, replace(one, digest=f"{at}"), at)
+        stands = next(d for d in state.standing(at)[1] if d.subject == account)
+        again = answers.appeal(state, stands.decision_id, "no", who=account, at=at)
+        assert state.case(again.case_id).closed is None  # a person reads it all the same
+        return again.stands.measure
+
+    assert appeals_again("a", AT + HOUR) is Measure.BLOCK
+    run_cycle(state, replace(one, digest="2"), AT + 2 * HOUR)
+    assert look(state, "a", at=AT + 2 * HOUR) == "block"
+    assert appeals_again("c", AT + 2 * HOUR) is Measure.STEP_UP  # another account
+    assert appeals_again("a", AT + 31 * DAY) is Measure.STEP_UP
 
 
 def test_a_pool_that_appeals_as_one_is_not_softened_as_one(state):
