@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 from tests.respond.conftest import sealing
 from tests.respond.databases import fresh
 from tests.respond.respond_examples import AT, DAY, HOUR, contracted, found, policy, suspects
@@ -451,7 +451,7 @@ def test_a_connection_that_fell_silent_is_given_up(postgresql, tmp_path, monkeyp
         for way in (database.reading, database.writing):
             began = time.monotonic()
             with pytest.raises(EnvironmentFailure, match="no answer"), way(state.engine) as connection:
-                connection.exec_driver_sql("SELECT pg_sleep(60)")
+                connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": 60})
             assert time.monotonic() - began < 5
             assert state.said() == (1, 0)
         with state.changing("jane") as change:

@@ -10,7 +10,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, Table, create_engine, event, insert, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from stillwatch.errors import EnvironmentFailure, InputError
@@ -64,29 +64,20 @@ def telling(url: URL) -> Iterator[None]:
         said = error.orig.args[0] if error.orig is not None and error.orig.args else error
         said = said.get("M", said) if isinstance(said, dict) else said
         raise EnvironmentFailure(f"{shown(url)}: the state's database says: {' '.join(str(said).split())}") from error
-    except TimeoutError as error:
-        raise EnvironmentFailure(f"{shown(url)}: no answer from the state's database in {PATIENCE} s") from error
+    except (TimeoutError, ConnectionError) as error:  # which the driver hands on as they are
+        raise EnvironmentFailure(f"{shown(url)}: no answer from the state's database") from error
 
 
 def opened(url: URL) -> Engine:
     """An engine on the database, with its tables as this Stillwatch needs them."""
     with telling(url):
-        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+        if url.get_backend_name() == "sqlite":
+            engine = _sqlite(url)
+        else:
+            engine = create_engine(url, pool_pre_ping=True, connect_args={"timeout": PATIENCE})
         with writing(engine) as connection:
             _upgrade(connection)
         return engine
-
-
-def _postgresql(url: URL) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, connect_args={"timeout": PATIENCE})
-
-    @event.listens_for(engine, "handle_error")
-    def _let_go(context: ExceptionContext) -> None:
-        # Of a connection whose answer did not come nothing more is asked, and nobody gets it again.
-        if isinstance(context.original_exception, TimeoutError):
-            context.is_disconnect = True
-
-    return engine
 
 
 def _sqlite(url: URL) -> Engine:
