@@ -15,9 +15,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from stillwatch.errors import EnvironmentFailure, InputError
 
-# How long a writer waits for another, and anybody for the database's next word, in seconds: a cycle over 100,000 accounts
-# is written in fewer. A connection that was cut without a word would be waited on for ever.
+# How long a writer waits for another, and anybody for the next word of PostgreSQL, in seconds: a cycle over 100,000
+# accounts is written in fewer. A connection that was cut without a word would be waited on for ever.
 PATIENCE = 60
+# What text may be, for those who let people write it: PostgreSQL takes no NUL.
+TEXT = r"^[^\x00]*$"
 # Any fixed number: PostgreSQL's lock by which one process at a time changes the tables.
 MIGRATING = 7_455_109
 
