@@ -60,8 +60,11 @@ def backup(settings: ServeSettings, out: Path, keys: Path, sketch_key_file: Path
         about = {"format": FORMAT, "made": datetime.now(UTC).isoformat(), "audit": str(head), "keys": sorted(there)}
         (fresh / ABOUT).write_bytes(orjson.dumps(about))
         fresh.rename(out)
-    except OSError as error:
-        raise EnvironmentFailure(f"{error.filename or out}: cannot be copied: {error.strerror}") from error
+    except BaseException as error:
+        shutil.rmtree(keys, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise EnvironmentFailure(f"{error.filename or out}: cannot be copied: {error.strerror}") from error
+        raise
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return f"{rows:,} rows of state, {parts:,} files of the store, the spool; the audit record ends at {head}"

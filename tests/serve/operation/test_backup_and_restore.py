@@ -186,6 +186,15 @@ def test_what_fails_midway_can_be_tried_again(service, tmp_path, monkeypatch):
     assert same(State.open(settings.database), State.open(again.database))
 
 
+def test_a_copy_that_fails_can_be_tried_again(service, tmp_path, monkeypatch):
+    settings, _ = service
+    with monkeypatch.context() as broken, pytest.raises(EnvironmentFailure, match="No space left"):
+        broken.setattr("stillwatch.serve.backup._write", full)
+        backup(settings, tmp_path / "copy", tmp_path / "keys")
+    backup(settings, tmp_path / "copy", tmp_path / "keys")
+    restore(ServeSettings(folder=tmp_path / "again"), tmp_path / "copy", tmp_path / "keys")
+
+
 def full(*_):
     raise OSError(errno.ENOSPC, "No space left on device", "a file")
 
