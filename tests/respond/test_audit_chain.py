@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import delete, func, insert, select, update
 from tests.respond.audit_cycles import ACCOUNTS, cycle, rest, running
 from tests.respond.conftest import sealing
+from tests.respond.databases import fresh
 from tests.respond.respond_examples import AT, DAY, HOUR, contracted, found, policy, suspects
 
 from stillwatch.errors import InputError
@@ -170,19 +171,42 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path):
         assert state.sealed
     key = tmp_path / "state.db.audit-key"
     assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_state_is_not_opened_with_another_key_or_without(state, place, tmp_path):
+    """What could be read, and not written to, would fail at the first decision."""
+    key = tmp_path / ("state.db.audit-key" if place.startswith("/") else "audit.key")
+    kept = key.read_bytes()
     key.write_bytes(b"x" * 32)
-    with (
-        pytest.raises(InputError, match="sealed with another key"),
-        closing(State.open(key.parent / "state.db")) as state,
-    ):
-        fill(state)
-
-
-def test_without_its_key_a_sealed_audit_is_not_added_to(state, place, tmp_path):
-    (tmp_path / ("audit.key" if not place.startswith("/") else "state.db.audit-key")).unlink()
-    with pytest.raises(InputError, match="another key"), closing(State.open(place)) as again:
+    with pytest.raises(InputError, match=f"{key}: the audit is sealed with another key"):
+        State.open(place, key)
+    key.unlink()
+    with pytest.raises(InputError, match=f"{key}: not there, but the audit is sealed"):
+        State.open(place, key)
+    assert not key.exists()
+    with pytest.raises(InputError, match="the audit is sealed"):
+        State.open(place)
+    key.write_bytes(kept)
+    with closing(State.open(place, key)) as again:
         fill(again)
-    assert fault(state) is None
+        assert fault(again) is None
+
+
+def test_an_audit_begun_without_a_key_gets_none_later(tmp_path, postgresql):
+    place = fresh(postgresql)
+    with closing(State.open(place)) as state:
+        fill(state)
+        assert not state.sealed
+    with closing(State.open(place, tmp_path / "never-made")) as state:
+        assert not state.sealed
+    with pytest.raises(InputError, match="begun without a key"):
+        State.open(place, sealing(tmp_path))
+
+
+def test_a_database_restored_under_an_open_state_is_not_added_to(state):
+    tamper(state, update(HEAD).values(key_id="0" * 16))
+    with pytest.raises(InputError, match="open the state anew"):
+        fill(state)
 
 
 @pytest.mark.parametrize("text", ["", "3", "x:" + "0" * 64, "3:" + "g" * 64, "3:00"])

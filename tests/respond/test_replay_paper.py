@@ -23,8 +23,8 @@ from stillwatch.respond.terminal import print_replay
 from stillwatch.settings import Settings
 
 
-def kept(account, measure, at=AT, *, kind="account", ended=None, p=0.9):
-    subject, holder = (account, None) if kind == "account" else ("k", account)
+def kept(account, measure, at=AT, *, kind="account", key="k", ended=None, p=0.9):
+    subject, holder = (account, None) if kind == "account" else (key, account)
     decision = made(
         policy(),
         at,
@@ -40,15 +40,18 @@ def kept(account, measure, at=AT, *, kind="account", ended=None, p=0.9):
     return Kept(decision, ended, None)
 
 
-def sent(*of: tuple[str, int]) -> Sent:
-    """Exchanges as (account, seconds from AT)."""
-    names = sorted({name for name, _ in of})
-    time = [(AT + timedelta(seconds=s) - EPOCH) // MICROSECOND for _, s in of]
+def sent(*of: tuple) -> Sent:
+    """Exchanges as (account, seconds from AT), and the key of those over one."""
+    names = sorted({name for name, *_ in of})
+    keys = sorted({one[2] for one in of if len(one) > 2})
+    time = [(AT + timedelta(seconds=s) - EPOCH) // MICROSECOND for _, s, *_ in of]
     return Sent(
         pa.chunked_array([[f"x{n}" for n in range(len(of))]]),
-        np.array([names.index(name) for name, _ in of], np.int64),
+        np.array([names.index(name) for name, *_ in of], np.int64),
+        np.array([keys.index(one[2]) if len(one) > 2 else -1 for one in of], np.int64),
         np.array(time, np.int64),
         names,
+        keys,
     )
 
 
@@ -82,11 +85,35 @@ def test_what_a_measure_would_have_refused():
     assert accounts_of([ended], policy(), traffic, AT + DAY, None)[0].refused == 10
 
 
-def test_a_victim_whose_key_is_stopped_is_not_restricted():
-    [account] = accounts_of([kept("v", Measure.BLOCK, kind="key")], policy(), sent(("v", 5)), AT + DAY, TRUTH)
-    assert (account.hardest, account.key_stopped, account.refused, account.role) == ("observe", True, 0, "victim")
+def test_a_victim_whose_key_is_stopped_is_not_restricted_and_its_trouble_is_counted():
+    # Over the stopped key, over another, over none that is told; somebody else's key of the same name.
+    traffic = sent(("v", -5, "k"), ("v", 5, "k"), ("v", 6, "k"), ("v", 7, "own"), ("v", 8), ("i", 5, "k"))
+    stopped = kept("v", Measure.BLOCK, kind="key")
+    [account] = accounts_of([stopped], policy(), traffic, AT + 2 * DAY, TRUTH)
+    assert (account.hardest, account.key_stopped, account.role) == ("observe", True, "victim")
+    assert (account.after, account.refused, account.key_days) == (4, 2, 2.0)
     harm = harm_of([account], policy(), labelled=True)
-    assert (harm.victims_restricted, harm.keys_stopped, harm.honest) == (0, 1, 0.0)
+    assert (harm.victims_restricted, harm.keys_stopped) == (0, 1)
+    assert (harm.honest, harm.expected_honest) == (40.0, 40.0)  # two days at 20, and its holder is honest
+    assert (harm.stopped, harm.expected_stopped) == (0.0, 0.0)
+
+
+def test_days_of_stopped_keys_are_counted_once_and_so_is_what_is_refused():
+    traffic = sent(*[("v", n * 3600, "k") for n in range(48)])
+    two = [
+        kept("v", Measure.BLOCK, kind="key"),
+        kept("v", Measure.BLOCK, AT + DAY, kind="key", key="l"),
+        kept("v", Measure.BLOCK, ended=AT + timedelta(hours=6)),
+        kept("v", Measure.WITHHOLD_REASONING, AT + DAY),
+    ]
+    [account] = accounts_of(two, policy(), traffic, AT + 2 * DAY, TRUTH)
+    assert (account.key_days, account.refused, account.without_reasoning) == (2.0, 48, 0)
+    [later] = accounts_of([two[0], kept("v", Measure.BLOCK, AT + 4 * DAY, kind="key", ended=AT + 5 * DAY, key="l")],
+        policy(), traffic, AT + 9 * DAY, TRUTH)  # fmt: skip
+    assert later.key_days == 9.0
+    [apart] = accounts_of([kept("v", Measure.BLOCK, kind="key", ended=AT + DAY),
+        kept("v", Measure.BLOCK, AT + 4 * DAY, kind="key")], policy(), traffic, AT + 9 * DAY, TRUTH)  # fmt: skip
+    assert apart.key_days == 6.0
 
 
 def test_harm_by_the_cost_table():
@@ -133,7 +160,8 @@ def label(world):
 def test_over_a_world_with_real_scans(tmp_path):
     world = label(write(tmp_path / "world", rows(), accounts()))
     settings = Settings(threads=1)
-    replayed = replay(world, policy(dry_run=True), settings, every=7)
+    dear = policy(dry_run=True, costs={"missed": 100})  # so that measures are hard enough for addresses to get one
+    replayed = replay(world, dear, settings, every=7)
     assert [c.day for c in replayed.cycles] == ["2026-02-08", "2026-02-15"]
     assert {a.account for a in replayed.accounts} == set(HAND)
     assert {a.role for a in replayed.accounts} == {"member"}
@@ -144,6 +172,8 @@ def test_over_a_world_with_real_scans(tmp_path):
     assert 0.3 < course.share_taken < 0.6
     assert replayed.harm.innocent == dict.fromkeys(replayed.harm.innocent, 0)
     assert replayed.cases == {"campaign": 1}
+    # Measures on addresses are told of, and touch none of the accounts.
+    assert replayed.harm.addresses == max(c.addresses for c in replayed.cycles) > 0
     write_replay(replayed, tmp_path / "replay.json")
     told = json.loads((tmp_path / "replay.json").read_text())
     assert told["policy"]["dry_run"] is True

@@ -1,17 +1,22 @@
 """The state on both databases: from empty, in transactions, and what follows from what people say."""
 
+import socket
 import threading
+import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, update
+from sqlalchemy import inspect, text, update
+from tests.respond.conftest import sealing
+from tests.respond.databases import fresh
 from tests.respond.respond_examples import AT, DAY, HOUR, contracted, found, policy, suspects
 
-from stillwatch.errors import InputError
-from stillwatch.respond import answers
+from stillwatch.errors import EnvironmentFailure, InputError
+from stillwatch.respond import answers, database
 from stillwatch.respond.changes import MACHINE
 from stillwatch.respond.cycle import run_cycle
 from stillwatch.respond.decision import Measure
@@ -56,6 +61,15 @@ def test_the_first_policy_is_the_defaults_and_the_last_one_is_in_force(state):
     assert adopt(state) == 2
     assert state.policy()[0] == 2
     assert not state.policy()[1].dry_run
+
+
+def test_what_people_said_is_counted(state):
+    assert state.said() == (1, 0)
+    adopt(state)
+    assert state.said() == (2, 0)
+    answers.give_verdict(state, found(*suspects("C-1", "a")), "C-1", "dismissed", who="jane", why="x", at=AT)
+    answers.give_verdict(state, None, "C-1", "confirmed", who="jane", why="x", at=AT)
+    assert state.said() == (2, 2) == (state.policy()[0], state.verdicts().num_rows)
 
 
 def test_a_cycle_is_applied_once(state):
@@ -265,6 +279,27 @@ def test_a_rejected_appeal_leaves_it_to_the_next_cycle(state):
     assert look(state, "a", at=AT + HOUR) == "block"
 
 
+def test_a_rejected_appeal_softens_nothing_for_as_long_as_a_question_is_not_asked_again(state):
+    adopt(state)
+    one = found(*suspects("C-1", "a", "b", p=0.995), *suspects("C-2", "c", p=0.995))
+    run_cycle(state, one, AT)
+    heard = answers.appeal(state, of(state, "a").decision_id, "no", who="a", at=AT)
+    answers.close_case(state, heard.case_id, "rejected", who="jane", why="it is a pool", at=AT)
+
+    def appeals_again(account, at):
+        run_cycle(state, replace(one, digest=f"{at}"), at)
+        stands = next(d for d in state.standing(at)[1] if d.subject == account)
+        again = answers.appeal(state, stands.decision_id, "no", who=account, at=at)
+        assert state.case(again.case_id).closed is None  # a person reads it all the same
+        return again.stands.measure
+
+    assert appeals_again("a", AT + HOUR) is Measure.BLOCK
+    run_cycle(state, replace(one, digest="2"), AT + 2 * HOUR)
+    assert look(state, "a", at=AT + 2 * HOUR) == "block"
+    assert appeals_again("c", AT + 2 * HOUR) is Measure.STEP_UP  # another account
+    assert appeals_again("a", AT + 31 * DAY) is Measure.STEP_UP
+
+
 def test_a_pool_that_appeals_as_one_is_not_softened_as_one(state):
     adopt(state)
     names = [f"a{n}" for n in range(20)]
@@ -438,10 +473,31 @@ def test_a_url_that_is_none_of_ours(tmp_path):
         State.open(tmp_path / "nowhere" / "state.db")
 
 
-def test_a_password_is_never_told(monkeypatch):
-    from stillwatch.errors import EnvironmentFailure
-
+def test_a_password_is_never_told():
     with pytest.raises(EnvironmentFailure) as raised:
         State.open("postgresql://user:secret@127.0.0.1:1/none")
     assert "secret" not in str(raised.value)
     assert "127.0.0.1" in str(raised.value)
+
+
+def test_a_database_that_never_answers_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        with pytest.raises(EnvironmentFailure, match="no answer from the state's database"):
+            State.open(f"postgresql://user:secret@127.0.0.1:{silent.getsockname()[1]}/none")
+    assert time.monotonic() - began < 5
+
+
+def test_a_connection_that_fell_silent_is_given_up(postgresql, tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE", 1)
+    with closing(State.open(fresh(postgresql), sealing(tmp_path))) as state:
+        for way in (database.reading, database.writing):
+            began = time.monotonic()
+            with pytest.raises(EnvironmentFailure, match="no answer"), way(state.engine) as connection:
+                connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": 60})
+            assert time.monotonic() - began < 5
+            assert state.said() == (1, 0)
+        with state.changing("jane") as change:
+            change.looked("C-1", "p")
+        assert state.verify() == (2, None)

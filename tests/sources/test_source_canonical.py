@@ -131,6 +131,18 @@ def test_empty_identifiers_are_missing_and_empty_prompts_are_prompts(scan, write
     assert scan(write("t.jsonl", [{**CANONICAL, "account_id": ""}])).reasons == {"no account_id": 1}
 
 
+def test_an_identifier_with_a_nul_is_none(scan, write, table):
+    odd = {"key_id": "k\0", "user_agent": "\0", "prompt": "a\0b"}
+    for path in (
+        write("t.jsonl", [{**CANONICAL, **odd}]),
+        table("t.parquet", {k: [v] for k, v in {**CANONICAL, **odd}.items()}),
+    ):
+        result = scan(path)
+        assert (result.row["key_id"], result.row["user_agent"], result.row["prompt"]) == (None, None, "a\0b")
+        assert any(w.startswith("key_id left empty (NUL in it)") for w in result.warnings)
+    assert scan(write("t.jsonl", [{**CANONICAL, "account_id": "a\0"}])).reasons == {"account_id: NUL in it": 1}
+
+
 @pytest.mark.parametrize(
     ("said", "meant"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import Connection, select
@@ -69,8 +69,10 @@ def _softened(connection: Connection, policy: Policy, decision: Decision, at: da
     """What stands while the appeal is open; None where it changes nothing.
 
     A stopped key stays so, since its thief could appeal as well, and its holder can make a new one; so does an address.
+    So does the measure on an account whose appeal a person rejected lately: each cycle makes a new decision to appeal
+    against, and would be softened for ever.
     """
-    if decision.subject_kind != "account":
+    if decision.subject_kind != "account" or _rejected(connection, policy, decision.subject, at):
         return None
     softer = policy.appeals.of(decision.measure)
     already = held(connection)
@@ -85,6 +87,20 @@ def _softened(connection: Connection, policy: Policy, decision: Decision, at: da
     of_campaign |= already.keys() & _ever(connection, decision.campaign_id)
     room = max(1, int(policy.appeals.share_of_campaign * len(of_campaign)))
     return softer if len(of_campaign & already.keys()) < room else None
+
+
+def _rejected(connection: Connection, policy: Policy, account: str, at: datetime) -> bool:
+    lately = (
+        select(APPEALS.c.appeal_id)
+        .join(CASES, CASES.c.case_id == APPEALS.c.case_id)
+        .where(
+            APPEALS.c.account == account,
+            APPEALS.c.outcome == "rejected",
+            CASES.c.subject_kind == "account",
+            CASES.c.closed > at - timedelta(days=policy.persons.ask_again_days),
+        )
+    )
+    return connection.execute(lately).first() is not None
 
 
 def _ever(connection: Connection, campaign: str) -> set[str]:

@@ -107,8 +107,8 @@ class Chain:
         self._connection = connection
         self._key = key
         row = connection.execute(select(HEAD).where(HEAD.c.id == 1).with_for_update()).one()
-        if row.key_id is not None and (key is None or key_id(key) != row.key_id):
-            raise InputError("the audit is sealed with another key: give that one with --audit-key-file")
+        if row.entries and not _is(key, row.key_id):  # as found when it was opened, unless restored since
+            raise InputError("the audit is sealed with another key by now: open the state anew")
         self._no, self._hash, self.version = int(row.entries), str(row.hash), int(row.version)
         self._made: list[dict[str, Any]] = []
         if self._no == 0:
@@ -185,6 +185,25 @@ def _fault(entry: Entry, no: int, before: str, key: bytes | None) -> str | None:
     if key is not None and not hmac.compare_digest(entry.seal or "", seal_of(key, entry.hash)):
         return "not sealed with the key: it was written by somebody who does not have it"
     return None
+
+
+def _is(key: bytes | None, known: str | None) -> bool:
+    return known == (None if key is None else key_id(key))
+
+
+def fit(connection: Connection, key: bytes | None, file: Path | None) -> None:
+    """Raise InputError where the key is not that of the audit, which could not be written to. file: its place."""
+    known = connection.execute(select(HEAD.c.key_id)).scalar_one()
+    if _is(key, known):
+        return
+    give = "with --audit-key-file, or the service's audit_key_file"
+    if known is None:
+        raise InputError(f"{file}: the audit was begun without a key and has no seals: leave the key out")
+    if file is None:
+        raise InputError(f"the audit is sealed: name the file of its key {give}")
+    if key is None:
+        raise InputError(f"{file}: not there, but the audit is sealed: bring its key back, or name its file {give}")
+    raise InputError(f"{file}: the audit is sealed with another key: bring that one back, or name its file {give}")
 
 
 def key_at(path: Path, *, make: bool) -> bytes | None:

@@ -89,6 +89,7 @@ def show(
     *,
     file: Annotated[Path | None, typer.Option(help="A policy in TOML: it is checked.")] = None,
     state: Annotated[str | None, typer.Option(help="A state: the policy in force is shown.")] = None,
+    audit_key_file: Key = None,
 ) -> None:
     """Print a policy as TOML, every setting with its reason: the defaults, a file's, or the one in force."""
     from stillwatch.respond.policy import DEFAULTS, as_toml, read_policy
@@ -96,7 +97,7 @@ def show(
     if file is not None:
         shown = read_policy(file)
     elif state is not None:
-        with _state(state, None) as opened:
+        with _state(state, audit_key_file) as opened:
             _, shown = opened.policy()
     else:
         shown = DEFAULTS

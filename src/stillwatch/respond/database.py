@@ -15,8 +15,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from stillwatch.errors import EnvironmentFailure, InputError
 
-# How long a writer waits for another, in seconds: a cycle over 100,000 accounts is written in fewer.
+# How long a writer waits for another, and anybody for the next word of PostgreSQL, in seconds: a cycle over 100,000
+# accounts is written in fewer. A connection that was cut without a word would be waited on for ever.
 PATIENCE = 60
+# What text may be, for those who let people write it: PostgreSQL takes no NUL.
+TEXT = r"^[^\x00]*$"
 # Any fixed number: PostgreSQL's lock by which one process at a time changes the tables.
 MIGRATING = 7_455_109
 
@@ -42,6 +45,11 @@ def url_of(place: str | Path) -> URL:
     raise InputError(f"{shown(url)}: the state lives in SQLite (a path) or PostgreSQL (postgresql://…)")
 
 
+def key_beside(url: URL) -> Path | None:
+    """Where the key that seals the audit lies by default: beside a file of SQLite. Beside PostgreSQL is no folder."""
+    return Path(f"{url.database}.audit-key") if url.get_backend_name() == "sqlite" else None
+
+
 def shown(url: URL) -> str:
     """A URL without its password, a file by its path."""
     return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
@@ -58,12 +66,17 @@ def telling(url: URL) -> Iterator[None]:
         said = error.orig.args[0] if error.orig is not None and error.orig.args else error
         said = said.get("M", said) if isinstance(said, dict) else said
         raise EnvironmentFailure(f"{shown(url)}: the state's database says: {' '.join(str(said).split())}") from error
+    except (TimeoutError, ConnectionError) as error:  # which the driver hands on as they are
+        raise EnvironmentFailure(f"{shown(url)}: no answer from the state's database") from error
 
 
 def opened(url: URL) -> Engine:
     """An engine on the database, with its tables as this Stillwatch needs them."""
     with telling(url):
-        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else create_engine(url, pool_pre_ping=True)
+        if url.get_backend_name() == "sqlite":
+            engine = _sqlite(url)
+        else:
+            engine = create_engine(url, pool_pre_ping=True, connect_args={"timeout": PATIENCE})
         with writing(engine) as connection:
             _upgrade(connection)
         return engine

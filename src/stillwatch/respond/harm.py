@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 
-from stillwatch.evaluate.measures import Ints
+from stillwatch.evaluate.measures import Bools, Ints
 from stillwatch.evaluate.sent import Sent
 from stillwatch.evaluate.truth import Truth
 from stillwatch.respond.decide import touched
@@ -27,9 +28,10 @@ class Account:
     """One account that was touched.
 
     campaign: as it was found when it was touched first. first: when; hardest: the hardest measure. days: under each
-    measure. key_stopped: whether it is a victim, of whom only a key was stopped. after: exchanges that it sent from the
-    first measure on; of these, `refused` would have been (blocked, short of a verification, or beyond a throttle's
-    requests a minute) and `without_reasoning` answered without reasoning. role, true_campaigns: by the labels.
+    measure. key_stopped: whether a key of it was stopped, as stolen; key_days: how long. after: exchanges that it sent
+    from the first measure on; of these, `refused` would have been (blocked, short of a verification, beyond a
+    throttle's requests a minute, or over a stopped key, whoever had it) and `without_reasoning` answered without
+    reasoning. role, true_campaigns: by the labels.
     """
 
     account: str
@@ -39,6 +41,7 @@ class Account:
     hardest: str
     days: dict[str, float]
     key_stopped: bool
+    key_days: float
     exchanges: int
     after: int
     refused: int
@@ -70,8 +73,10 @@ class Harm:
     """Costs by the policy's table, for accounts and days, first as the probabilities expect them.
 
     expected_honest: sum of (1 - p) · cost to the honest; expected_stopped: sum of p · what is stopped of a guilty
-    account. honest, stopped: the same by the labels, None without them. innocent: accounts by role innocent that were
-    touched, by the hardest measure; victims_restricted: victims whose account was, not merely a key.
+    account. honest, stopped: the same by the labels, None without them. The holder of a stopped key is honest, and what
+    is stopped of the thief is not counted. innocent: accounts by role innocent that were touched, by the hardest
+    measure; victims_restricted: victims whose account was, not merely a key. keys_stopped: accounts of which a key was.
+    addresses: on how many there was a measure, which holds for callers that name no account and so for none of these.
     """
 
     expected_honest: float
@@ -82,6 +87,7 @@ class Harm:
     innocent: dict[str, int] | None
     victims_restricted: int | None
     keys_stopped: int
+    addresses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,42 +111,53 @@ def accounts_of(kept: Iterable[Kept], policy: Policy, sent: Sent, last: datetime
         account = touched(one.decision)
         if account is not None:
             spans[account].append(_Span(one.decision, _us(one.decision.created), end))
-    times = _times(sent, spans.keys())
+    own = _sent_by(sent, spans.keys())
     made = [
-        _account(account, sorted(own, key=lambda s: (s.start, s.decision.decision_id)), policy, times[account], truth)
-        for account, own in spans.items()
+        _account(account, sorted(of, key=lambda s: (s.start, s.decision.decision_id)), policy, own[account], truth)
+        for account, of in spans.items()
     ]
     return sorted(made, key=lambda a: (a.first, a.account))
 
 
-def _times(sent: Sent, accounts: Iterable[str]) -> dict[str, Ints]:
-    """When each of the accounts sent its exchanges, ascending."""
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What an account sent, by time: when, and over which key (None where that is not told)."""
+
+    times: Ints
+    keys: npt.NDArray[np.object_]
+
+
+def _sent_by(sent: Sent, accounts: Iterable[str]) -> dict[str, _Own]:
     number = {name: n for n, name in enumerate(sent.accounts)}
+    names = np.array([*sent.keys, None], np.object_)  # the last is that of the number -1
     order = np.lexsort((sent.time_us, sent.account))
-    account, time = sent.account[order], sent.time_us[order]
+    account, time, key = sent.account[order], sent.time_us[order], sent.key[order]
     found = {}
     for name in accounts:
         n = number.get(name, -1)
-        found[name] = time[np.searchsorted(account, n) : np.searchsorted(account, n, side="right")]
+        own = slice(np.searchsorted(account, n), np.searchsorted(account, n, side="right"))
+        found[name] = _Own(time[own], names[key[own]])
     return found
 
 
-def _account(name: str, spans: Sequence[_Span], policy: Policy, times: Ints, truth: Truth | None) -> Account:
+def _account(name: str, spans: Sequence[_Span], policy: Policy, own: _Own, truth: Truth | None) -> Account:
     days = {m.text: 0.0 for m in list(Measure)[1:]}
-    refused = without = 0
+    times = own.times
+    refused, without = np.zeros(len(times), np.bool_), np.zeros(len(times), np.bool_)
     for span in spans:
-        if span.decision.subject_kind != "account":
+        here = slice(np.searchsorted(times, span.start), np.searchsorted(times, span.end))
+        if span.decision.subject_kind == "key":
+            refused[here] |= own.keys[here] == span.decision.subject
             continue
         measure = span.decision.measure
         days[measure.text] += max(0, span.end - span.start) / MICROSECONDS_A_DAY
-        within = times[np.searchsorted(times, span.start) : np.searchsorted(times, span.end)]
         match measure:
             case Measure.WITHHOLD_REASONING:
-                without += len(within)
+                without[here] = True
             case Measure.THROTTLE:
-                refused += _beyond(within, policy.throttle.requests_per_minute)
+                refused[here] |= _beyond(times[here], policy.throttle.requests_per_minute)
             case Measure.STEP_UP | Measure.BLOCK:
-                refused += len(within)
+                refused[here] = True
     of_account = [s.decision for s in spans if s.decision.subject_kind == "account"]
     first = spans[0]
     return Account(
@@ -151,20 +168,30 @@ def _account(name: str, spans: Sequence[_Span], policy: Policy, times: Ints, tru
         hardest=max((d.measure for d in of_account), default=Measure.OBSERVE).text,
         days={m: round(d, 3) for m, d in days.items()},
         key_stopped=len(of_account) < len(spans),
+        key_days=round(_covered([s for s in spans if s.decision.subject_kind == "key"]) / MICROSECONDS_A_DAY, 3),
         exchanges=len(times),
         after=int(len(times) - np.searchsorted(times, first.start)),
-        refused=refused,
-        without_reasoning=without,
+        refused=int(refused.sum()),
+        without_reasoning=int((without & ~refused).sum()),
         role=truth.roles.get(name) if truth else None,
         population=truth.populations.get(name) if truth else None,
         true_campaigns=tuple(c for c, of in truth.campaigns.items() if name in of) if truth else (),
     )
 
 
-def _beyond(times: Ints, limit: int) -> int:
-    """Exchanges beyond so many in one minute of the clock."""
-    _, counts = np.unique(times // MICROSECONDS_A_MINUTE, return_counts=True)
-    return int(np.maximum(counts - limit, 0).sum())
+def _beyond(times: Ints, limit: int) -> Bools:
+    """Which exchanges, ascending in time, are beyond so many in one minute of the clock."""
+    minute = times // MICROSECONDS_A_MINUTE
+    return np.arange(len(times)) - np.searchsorted(minute, minute) >= limit
+
+
+def _covered(spans: Sequence[_Span]) -> int:
+    """Microseconds in which one of them stood, or more. spans: by when they began."""
+    covered, until = 0, 0
+    for span in spans:
+        covered += max(0, span.end - max(span.start, until))
+        until = max(until, span.end)
+    return covered
 
 
 def courses_of(accounts: Sequence[Account], truth: Truth, sent: Sent) -> list[Course]:
@@ -197,8 +224,8 @@ def courses_of(accounts: Sequence[Account], truth: Truth, sent: Sent) -> list[Co
     return found
 
 
-def harm_of(accounts: Sequence[Account], policy: Policy, *, labelled: bool) -> Harm:
-    """What it would have cost whom, by the policy's cost table."""
+def harm_of(accounts: Sequence[Account], policy: Policy, *, labelled: bool, addresses: int = 0) -> Harm:
+    """What it would have cost whom, by the policy's cost table. addresses: on how many there was a measure."""
     honest = [_honest(a, policy) for a in accounts]
     stopped = [_stopped(a, policy) for a in accounts]
     p = [policy.belief.believed(a.probability) if not a.key_stopped else 0.0 for a in accounts]
@@ -215,11 +242,13 @@ def harm_of(accounts: Sequence[Account], policy: Policy, *, labelled: bool) -> H
         innocent={m: sum(a.hardest == m for a in innocent) for m in measures} if labelled else None,
         victims_restricted=len(restricted) if labelled else None,
         keys_stopped=sum(a.key_stopped for a in accounts),
+        addresses=addresses,
     )
 
 
 def _honest(account: Account, policy: Policy) -> float:
-    return sum(days * policy.costs.honest.of(Measure.of(m)) for m, days in account.days.items())
+    restricted = sum(days * policy.costs.honest.of(Measure.of(m)) for m, days in account.days.items())
+    return restricted + account.key_days * policy.costs.key_stopped
 
 
 def _stopped(account: Account, policy: Policy) -> float:

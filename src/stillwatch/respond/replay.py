@@ -1,8 +1,9 @@
 """A policy over past traffic, on paper: scans as the days pass, a cycle after each, and nobody touched.
 
 Each scan sees what was known by the end of its day and nothing later, and the cycle is the one that runs live, on a
-state that is thrown away. What is past was not changed by measures: accounts go on as they did, so what a measure would
-have stopped is what was sent in spite of it, and whether it would have moved elsewhere is not known.
+state that is thrown away. All is judged once a day, where the service judges every minute, mostly what came last. What
+is past was not changed by measures: accounts go on as they did, so what a measure would have stopped is what was sent
+in spite of it, and whether it would have moved elsewhere is not known.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from stillwatch.evaluate.timeline import MICROSECONDS_A_DAY, by_day
 from stillwatch.evaluate.truth import read_truth
 from stillwatch.respond.addresses import addresses_of
 from stillwatch.respond.cycle import Applied, run_cycle
-from stillwatch.respond.decide import touched
 from stillwatch.respond.decision import Measure
 from stillwatch.respond.found import read_found
 from stillwatch.respond.harm import Account, Course, Harm, accounts_of, courses_of, harm_of
@@ -89,12 +89,13 @@ def replay(traffic: Path, policy: Policy, settings: Settings, *, every: int = 1,
             with state.changing("replay", EPOCH) as change:
                 change.adopt(as_toml(policy), "played over past traffic")
             cycles = list(play.cycles(state))
-            kept = [k for k in state.history() if touched(k.decision) is not None]
+            kept = state.history()
             cases = [case.kind for case in state.cases()]
         finally:
             state.close()
     last = _moment(int(sent.time_us.max()) // MICROSECONDS_A_DAY + 1)
     accounts = accounts_of(kept, policy, sent, last, truth)
+    on = {k.decision.subject for k in kept if k.decision.subject_kind == "address"}
     return Replay(
         str(traffic),
         every,
@@ -103,7 +104,7 @@ def replay(traffic: Path, policy: Policy, settings: Settings, *, every: int = 1,
         cycles,
         accounts,
         courses_of(accounts, truth, sent) if truth is not None else [],
-        harm_of(accounts, policy, labelled=truth is not None),
+        harm_of(accounts, policy, labelled=truth is not None, addresses=len(on)),
         {kind: cases.count(kind) for kind in sorted(set(cases))},
     )
 

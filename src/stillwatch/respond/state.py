@@ -103,21 +103,27 @@ class State:
     def open(cls, place: str | Path, audit_key_file: Path | None = None) -> State:
         """Open the state, made or brought up to date where needed.
 
-        place: a file for SQLite, or the URL of a PostgreSQL database. audit_key_file: the key that seals the audit;
-        without it, the state in `stillwatch.db` has its own in `stillwatch.db.audit-key` (made at first use), and one
-        in PostgreSQL has none. Raises InputError, EnvironmentFailure.
+        place: a file for SQLite, or the URL of a PostgreSQL database. audit_key_file: the key that seals the audit,
+        made with a new state; without it, the state in `stillwatch.db` has its own in `stillwatch.db.audit-key`, and
+        one in PostgreSQL has none. Raises InputError, also where the audit is sealed with another key;
+        EnvironmentFailure.
         """
         url = database.url_of(place)
         engine = database.opened(url)
-        if audit_key_file is None and url.get_backend_name() == "sqlite":
-            audit_key_file = Path(f"{url.database}.audit-key")
-        with database.writing(engine) as connection:  # alone, so that the first to come makes the key
-            begun = audit.head(connection).entries > 0
-            key = audit.key_at(audit_key_file, make=not begun) if audit_key_file is not None else None
-            if not begun:
-                change = Change(connection, audit.Chain(connection, key), MACHINE, datetime.now(UTC))
-                change.adopt(as_toml(DEFAULTS), "the defaults, in force until another is adopted")
-                change.close()
+        file = audit_key_file or database.key_beside(url)
+        try:
+            with database.writing(engine) as connection:  # alone, so that the first to come makes the key
+                begun = audit.head(connection).entries > 0
+                key = audit.key_at(file, make=not begun) if file is not None else None
+                if begun:
+                    audit.fit(connection, key, file)
+                else:
+                    change = Change(connection, audit.Chain(connection, key), MACHINE, datetime.now(UTC))
+                    change.adopt(as_toml(DEFAULTS), "the defaults, in force until another is adopted")
+                    change.close()
+        except BaseException:
+            engine.dispose()
+            raise
         return cls(engine, key)
 
     def close(self) -> None:
@@ -212,6 +218,13 @@ class State:
         with database.reading(self.engine) as connection:
             applied = connection.execute(last).scalar_one_or_none()
         return applied is None or int(applied) == number
+
+    def said(self) -> tuple[int, int]:
+        """What people said so far, by two numbers that grow with it: that of the policy in force, and of verdicts."""
+        with database.reading(self.engine) as connection:
+            number = select(func.max(POLICIES.c.number)).scalar_subquery()
+            row = connection.execute(select(number, select(func.count()).select_from(VERDICTS).scalar_subquery())).one()
+            return int(row[0]), int(row[1])
 
     def cases(self, *, closed: bool = False) -> list[Case]:
         """Cases that are open (or all), the oldest first."""

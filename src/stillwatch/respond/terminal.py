@@ -163,7 +163,8 @@ def _harm(harm: Harm) -> list[str]:
     hardest = ", ".join(f"{n:,} {m}" for m, n in harm.touched.items() if n) or "none"
     lines = [
         "",
-        f"Accounts by their hardest measure: {hardest}; {harm.keys_stopped:,} with a stopped key.",
+        f"Accounts by their hardest measure: {hardest}; {harm.keys_stopped:,} with a stopped key. Measures on "
+        f"{harm.addresses:,} addresses, which hold for callers that name no account, and so for none of these.",
         f"By the cost table and the probabilities: {harm.expected_honest:,.0f} of harm to the honest expected, against "
         f"{harm.expected_stopped:,.0f} of collecting stopped.",
     ]

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from stillwatch import __version__
+from stillwatch.errors import EnvironmentFailure
 from stillwatch.respond.standing import Decided
 from stillwatch.serve.access.callers import Refused, anyone, service_of
 from stillwatch.serve.access.limits import ASGIApp, Bounded, Message, Receive, Scope, Send, answer
@@ -179,6 +180,11 @@ def _errors(api: FastAPI) -> None:
         assert isinstance(error, StarletteHTTPException)
         return _fault(error.status_code, _KINDS.get(error.status_code, "error"), str(error.detail), error.headers)
 
+    async def out_of_reach(request: Request, error: Exception) -> Response:
+        say("a request failed, the state is out of reach", logging.ERROR, route=_route(request.scope), **fault(error))
+        return _fault(503, "unavailable", "what decisions are kept in does not answer; try again")
+
+    api.add_exception_handler(EnvironmentFailure, out_of_reach)
     api.add_exception_handler(Refused, refused)
     api.add_exception_handler(RequestValidationError, invalid)
     api.add_exception_handler(StarletteHTTPException, http)

@@ -134,6 +134,7 @@ def rotate(
 
 @app.command("backup")
 def backup(
+    context: typer.Context,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for state, store and spool.")],
     *,
     keys: Annotated[Path, typer.Option(help="A new folder for every key, to be kept apart from OUT.")],
@@ -142,11 +143,13 @@ def backup(
     """Copy a service, running or not: state, store and spool, and its keys apart."""
     from stillwatch.serve.backup import backup as copy
 
-    console.print(copy(_settings(folder=folder), out, keys), markup=False, soft_wrap=True)
+    told = copy(_settings(folder=folder), out, keys, context.obj.settings().sketch_key_file)
+    console.print(told, markup=False, soft_wrap=True)
 
 
 @app.command("restore")
 def restore(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="FROM", help="A folder that backup made.")],
     *,
     keys: Annotated[Path, typer.Option(help="The folder of keys that was made with it.")],
@@ -155,4 +158,5 @@ def restore(
     """Bring a service back from a backup, into an empty folder, and verify its audit record."""
     from stillwatch.serve.backup import restore as bring_back
 
-    console.print(bring_back(_settings(folder=folder), source, keys), markup=False, soft_wrap=True)
+    told = bring_back(_settings(folder=folder), source, keys, context.obj.settings().sketch_key_file)
+    console.print(told, markup=False, soft_wrap=True)

@@ -52,7 +52,7 @@ def _go_round(settings: ServeSettings, scanning: Settings, stop: Event) -> None:
     state = open_state(settings)
     verdicts = _verdicts(settings)
     verdicts.parent.mkdir(parents=True, exist_ok=True)
-    heard = _said(state)
+    heard = state.said()
     state.export_verdicts(verdicts)
     heart = Heart(settings.pulse_file)
     threading.Thread(target=heart.beat, args=(stop,), daemon=True).start()
@@ -156,12 +156,8 @@ class _Heeding:
                 self._well = False
 
     def _look(self) -> None:
-        said = _said(self._state)
+        said = self._state.said()
         if said != self._heard:
             self._state.export_verdicts(self._verdicts)
             another_policy, self._heard = said[0] != self._heard[0], said
             self._cycle.judge_anyway(of_all=another_policy)
-
-
-def _said(state: State) -> tuple[int, int]:
-    return state.policy()[0], state.verdicts().num_rows

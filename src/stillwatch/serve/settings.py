@@ -53,7 +53,9 @@ class ServeSettings(BaseSettings):
     store: Path | None = Field(None, description="the store of traffic; by default `store` in the folder")
     spool: Path | None = Field(None, description="where traffic waits, encrypted; by default `spool` in the folder")
     audit_key_file: Path | None = Field(
-        None, description="file with the key that seals the audit record; by default beside a database of SQLite"
+        None,
+        description="file with the key that seals the audit record; made with a new database, by default beside it "
+        "(SQLite), else in the folder",
     )
     spool_key_file: Path | None = Field(
         None,

@@ -322,7 +322,7 @@ def _scaled(numbers: pa.Array, units: Sequence[int], column: Column, span: times
 
 
 def _tidy(array: pa.Array, column: Column, faults: Faults) -> pa.Array:
-    """Rules beyond the type: no empty identifiers, no negative counts, no NaN, known statuses only."""
+    """Rules beyond the type: no empty identifiers nor NUL in one, no negative counts, no NaN, known statuses only."""
     if column.type == pa.string():
         if column.name == "status":
             return _statuses(array, column, faults)
@@ -330,18 +330,20 @@ def _tidy(array: pa.Array, column: Column, faults: Faults) -> pa.Array:
             empty = pc.equal(array, "")
             if pc.any(empty).as_py():
                 array = pc.if_else(empty, pa.scalar(None, pa.string()), array)
+            # No id, and the state could not keep it: PostgreSQL takes no NUL in text.
+            array = _without(array, pc.match_substring(array, "\0"), column, faults, "NUL in it")
     elif column.type == pa.int32():
-        array = _without(array, pc.less(array, 0), column, faults)
+        array = _without(array, pc.less(array, 0), column, faults, "number out of range")
     elif column.type == pa.float64():
-        array = _without(array, pc.invert(pc.is_finite(array)), column, faults)
+        array = _without(array, pc.invert(pc.is_finite(array)), column, faults, "number out of range")
     return array
 
 
-def _without(array: pa.Array, unfit: pa.Array, column: Column, faults: Faults) -> pa.Array:
+def _without(array: pa.Array, unfit: pa.Array, column: Column, faults: Faults, reason: str) -> pa.Array:
     if not pc.any(unfit).as_py():
         return array
     for index in np.flatnonzero(np.asarray(unfit.fill_null(False))).tolist():
-        faults.unfit(column, index, "number out of range")
+        faults.unfit(column, index, reason)
     return pc.if_else(unfit, pa.scalar(None, array.type), array)
 
 

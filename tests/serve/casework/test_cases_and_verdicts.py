@@ -5,29 +5,32 @@ from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import create_engine
+from tests.respond.databases import fresh
 from tests.respond.respond_examples import AT
 from tests.scan.scan_worlds import HAND, accounts, rows, write
 from tests.serve.gateways.live import decided
 
 from stillwatch.respond.answers import appeal
 from stillwatch.respond.cycle import act_on, run_cycle
+from stillwatch.respond.database import url_of
 from stillwatch.respond.decide import NewCase
 from stillwatch.respond.found import read_found
-from stillwatch.respond.state import State
 from stillwatch.scan import Request, scan
 from stillwatch.serve.access.keys import KeyFile, new
 from stillwatch.serve.access.roles import Role
 from stillwatch.serve.app import create_app
 from stillwatch.serve.settings import ServeSettings
+from stillwatch.serve.state import open_state
 from stillwatch.settings import Settings
 
 
 class Desk:
     """A service without its processes, its state, and clients of any role."""
 
-    def __init__(self, folder, stack):
-        self.settings = ServeSettings(folder=folder)
-        self.state = State.open(folder / "state.db")
+    def __init__(self, folder, stack, state_url=None):
+        self.settings = ServeSettings(folder=folder, state_url=state_url)
+        self.state = open_state(self.settings)
         stack.callback(self.state.close)
         self._stack = stack
 
@@ -227,3 +230,50 @@ def test_whoever_sees_some_accounts_speaks_of_those_alone(desk, finding):
 def test_before_anything_was_judged_there_is_nothing_to_speak_of(desk):
     said = {"subject": "C-1", "verdict": "dismissed", "why": "seen"}
     assert desk.client().post("/api/v1/verdicts", json=said).status_code == 404
+
+
+@pytest.fixture
+def on_postgresql(tmp_path, postgresql):
+    with ExitStack() as stack:
+        yield Desk(tmp_path, stack, fresh(postgresql))
+
+
+def test_a_nul_is_refused_wherever_people_write(on_postgresql):
+    """PostgreSQL takes none in text, and would fail."""
+    [case] = on_postgresql.open(contracted("a1"))
+    with on_postgresql.state.changing("tests") as change:
+        change.decide([(decided("a1", "block", decision_id="D-1"), True)])
+    analyst = on_postgresql.client()
+    verdict = {"subject": "C-1", "verdict": "dismissed", "why": "seen"}
+    for path, said in (
+        ("/v1/appeals/D-1", {"text": "a\0b"}),
+        ("/v1/appeals/D-1%00", {"text": "we are a university"}),
+        (f"/api/v1/cases/{case}/close", {"outcome": "block", "why": "a\0"}),
+        (f"/api/v1/cases/{case}%00/close", {"outcome": "block", "why": "seen"}),
+        ("/api/v1/verdicts", {**verdict, "subject": "\0"}),
+        ("/api/v1/verdicts", {**verdict, "why": "\0"}),
+        ("/api/v1/verdicts", {**verdict, "verdict": "explained", "rival": "\0"}),
+    ):
+        assert analyst.post(path, json=said).status_code == 422
+    assert analyst.get(f"/api/v1/cases/{case}%00").status_code == 422
+    assert analyst.get("/api/v1/cases", params={"after": "\0"}).status_code == 200
+    assert analyst.post("/v1/appeals/D-1", json={"text": "we are a\nuniversity"}).status_code == 201
+
+
+def test_a_database_out_of_reach_is_told_as_such(on_postgresql):
+    [case] = on_postgresql.open(contracted("a1"))
+    analyst = on_postgresql.client()
+    assert analyst.get("/api/v1/cases").status_code == 200
+    url = url_of(on_postgresql.settings.database)
+    server = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {url.database} WITH (FORCE)")
+    server.dispose()
+    for answer in (
+        analyst.get("/api/v1/cases"),
+        analyst.get("/api/v1/verdicts"),
+        analyst.post(f"/api/v1/cases/{case}/close", json={"outcome": "block", "why": "seen"}),
+        analyst.post("/v1/appeals/D-1", json={"text": "no"}),
+    ):
+        assert (answer.status_code, answer.json()["error"]["type"]) == (503, "unavailable")
+        assert url.database not in answer.text

@@ -20,9 +20,10 @@ import httpx
 import pytest
 
 from stillwatch.respond.decision import Decision, Limits, Measure
-from stillwatch.respond.state import State
 from stillwatch.serve.access.keys import KeyFile, new
 from stillwatch.serve.access.roles import Role
+from stillwatch.serve.settings import ServeSettings
+from stillwatch.serve.state import open_state
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 REASON = "Several accounts that are run together collect answers at scale."
@@ -99,7 +100,7 @@ class Live:
         usual = {"folder": str(folder), "port": str(self.port), "refresh_seconds": "0.05", "parts": '["decisions"]'}
         self.settings = usual | settings
         self.process: subprocess.Popen[bytes] | None = None
-        self.state = State.open(settings.get("state_url", folder / "state.db"))
+        self.state = open_state(ServeSettings(folder=folder, state_url=settings.get("state_url")))
         self._own = self.key(Role.ADMIN)
         self.decide(*decisions)
 

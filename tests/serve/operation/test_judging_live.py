@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -13,11 +12,11 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.respond.databases import fresh
 from tests.scan.scan_worlds import HAND, accounts, rows
 from tests.serve.gateways.live import Live, until
 from tests.serve.ingest.intake_service import ndjson
 
-from stillwatch.respond.state import State
 from stillwatch.serve import judging
 from stillwatch.serve.access.roles import Role
 from stillwatch.tables import ACCOUNTS
@@ -38,11 +37,13 @@ def traffic():
     return sent, pa.Table.from_pylist(known, schema=ACCOUNTS.schema)
 
 
-@pytest.fixture
-def whole(tmp_path, traffic):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def whole(request, tmp_path, traffic):
     """The service with all its parts, its policy enforced."""
     pq.write_table(traffic[1], tmp_path / "accounts.parquet")
     settings = {"parts": '["ingest", "cycle", "decisions"]', "cycle_seconds": "1", "log_level": "info"}
+    if request.param == "postgresql":
+        settings["state_url"] = fresh(request.getfixturevalue("postgresql"))
     live = Live(tmp_path, accounts=str(tmp_path / "accounts.parquet"), **settings)
     with live.state.changing("jane") as change:
         change.adopt(POLICY, "tried")
@@ -76,8 +77,7 @@ def test_from_traffic_to_decisions_to_a_verdict_that_the_next_cycle_heeds(whole,
         assert standing() == []
     assert whole.stop() == 0
     assert {line["level"] for line in whole.lines()} == {"info"}
-    with closing(State.open(whole.folder / "state.db")) as state:
-        assert state.verify()[1] is None
+    assert (whole.state.sealed, whole.state.verify()[1]) == (True, None)
 
 
 def test_a_state_out_of_reach_is_told_in_the_log_without_what_it_is_called(tmp_path):
@@ -131,11 +131,7 @@ def test_what_is_busy_is_asked_to_end_and_ended_soon_after_its_parent_was_killed
 def test_another_policy_has_all_judged_and_a_verdict_what_came_last(tmp_path):
     said = {"policy": 1, "verdicts": 0}
     asked = []
-    state = SimpleNamespace(
-        policy=lambda: (said["policy"], None),
-        verdicts=lambda: pa.table({"n": range(said["verdicts"])}),
-        export_verdicts=lambda path: None,
-    )
+    state = SimpleNamespace(said=lambda: (said["policy"], said["verdicts"]), export_verdicts=lambda path: None)
     cycle = SimpleNamespace(judge_anyway=lambda *, of_all: asked.append(of_all))
     heeding = judging._Heeding(state, cycle, tmp_path / "verdicts.parquet", (1, 0))
     for change in ({}, {"verdicts": 1}, {"policy": 2}, {}):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stillwatch.errors import InputError
 from stillwatch.respond.changes import OUTCOMES
+from stillwatch.respond.database import TEXT
 from stillwatch.respond.decide import touched
 from stillwatch.respond.state import Case, State
 from stillwatch.serve.access.callers import requires, service_of
@@ -21,7 +22,8 @@ from stillwatch.serve.service import LONGEST_ID
 LONGEST_WHY = 4_000
 
 Analyst = Annotated[Principal, Depends(requires(Role.ANALYST))]
-CaseId = Annotated[str, Path(max_length=LONGEST_ID)]
+CaseId = Annotated[str, Path(max_length=LONGEST_ID, pattern=TEXT)]
+Why = Annotated[str, Field(min_length=1, max_length=LONGEST_WHY, pattern=TEXT, description="it stands in the audit")]
 Kind = Literal["campaign", "returned", "contracted", "stolen_key", "over_cap", "appeal"]
 
 
@@ -79,13 +81,16 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     outcome: Annotated[str, Field(min_length=1, max_length=40, description="one of the case's `outcomes`")]
-    why: Annotated[str, Field(min_length=1, max_length=LONGEST_WHY, description="it stands in the audit")]
+    why: Why
 
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Fault, "description": "No such case"}}
+OUT_OF_REACH: dict[int | str, dict[str, Any]] = {
+    503: {"model": Fault, "description": "The state's database does not answer: try again"}
+}
 CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": Fault, "description": "Closed already"}}
 
-router = APIRouter(prefix="/api/v1", tags=["cases"], responses=FAULTS)
+router = APIRouter(prefix="/api/v1", tags=["cases"], responses=FAULTS | OUT_OF_REACH)
 
 
 @router.get("/cases", summary="The cases that wait for a person")

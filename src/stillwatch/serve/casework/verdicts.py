@@ -11,10 +11,11 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from stillwatch.errors import InputError
+from stillwatch.respond.database import TEXT
 from stillwatch.respond.found import Found, read_found
 from stillwatch.serve.access.callers import service_of
 from stillwatch.serve.access.roles import Principal
-from stillwatch.serve.casework.cases import LONGEST_WHY, Analyst, state_of
+from stillwatch.serve.casework.cases import OUT_OF_REACH, Analyst, Why, state_of
 from stillwatch.serve.gateways.decisions import FAULTS, MOST_LISTED, Fault
 from stillwatch.serve.service import LONGEST_ID
 from stillwatch.serve.settings import of_newest
@@ -31,10 +32,12 @@ class Verdict(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    subject: Annotated[str, Field(min_length=1, max_length=LONGEST_ID, description="a campaign's id, or an account's")]
+    subject: Annotated[
+        str, Field(min_length=1, max_length=LONGEST_ID, pattern=TEXT, description="a campaign's id, or an account's")
+    ]
     verdict: Word
     rival: Annotated[str | None, Field(max_length=40, description="the rival that explains it, of `explained`")] = None
-    why: Annotated[str, Field(min_length=1, max_length=LONGEST_WHY, description="it stands in the audit")]
+    why: Why
 
 
 class Given(BaseModel):
@@ -59,7 +62,7 @@ class Verdicts(BaseModel):
     next: str | None
 
 
-router = APIRouter(prefix="/api/v1", tags=["cases"], responses=FAULTS)
+router = APIRouter(prefix="/api/v1", tags=["cases"], responses=FAULTS | OUT_OF_REACH)
 
 
 @router.get("/verdicts", summary="All verdicts")

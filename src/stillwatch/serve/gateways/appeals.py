@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from stillwatch.errors import InputError
+from stillwatch.respond.database import TEXT
 from stillwatch.respond.state import State
 from stillwatch.serve.access.callers import Refused, anyone, service_of
 from stillwatch.serve.access.roles import Principal, Role
@@ -25,7 +26,7 @@ class Plea(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: Annotated[str, Field(min_length=1, max_length=4_000, description="why the decision is wrong")]
+    text: Annotated[str, Field(min_length=1, max_length=4_000, pattern=TEXT, description="why the decision is wrong")]
 
 
 class Heard(BaseModel):
@@ -62,11 +63,12 @@ router = APIRouter(prefix="/v1", tags=["decisions"], responses=FAULTS)
     responses={
         404: {"model": Fault, "description": "No such decision that stands"},
         409: {"model": Fault, "description": "Appealed already"},
+        503: {"model": Fault, "description": "The state's database does not answer: try again"},
     },
 )
 def plead(
     request: Request,
-    decision_id: Annotated[str, Path(max_length=LONGEST_ID)],
+    decision_id: Annotated[str, Path(max_length=LONGEST_ID, pattern=TEXT)],
     plea: Plea,
     caller: Annotated[Principal, Depends(customer)],
 ) -> Heard:
