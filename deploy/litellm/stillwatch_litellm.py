@@ -1,12 +1,14 @@
 """Stillwatch in LiteLLM's proxy: throttles become LiteLLM's own limits, and reasoning is withheld.
 
-Beside LiteLLM's config.yaml, which names `user_api_key_auth` as custom_auth and `withhold_reasoning` as a callback. Its
-own settings are variables of the environment:
+Beside LiteLLM's config.yaml, which names `user_api_key_auth` as custom_auth and `withhold_reasoning` as a callback. Both
+are set by variables of the environment:
 
-STILLWATCH_URL       where Stillwatch is, such as http://127.0.0.1:8480
-STILLWATCH_KEY       a key with the role decide
-STILLWATCH_ACCOUNTS  a JSON file: {"<SHA-256 of the customer's key, in hex>": "<account>", …}
+STILLWATCH_URL          where Stillwatch is, such as http://127.0.0.1:8480
+STILLWATCH_TRAFFIC_URL  where it takes traffic in, such as http://127.0.0.1:8480/v1/litellm
+STILLWATCH_KEY          a key with the roles decide and ingest
+STILLWATCH_ACCOUNTS     a JSON file: {"<SHA-256 of the customer's key, in hex>": "<account>", …}
 STILLWATCH_UNREACHABLE  pass (the default) or refuse: what becomes of requests while Stillwatch is out of reach
+MODEL_URL               where the model is, such as http://127.0.0.1:8000/v1
 """
 
 import hashlib
@@ -23,6 +25,10 @@ from litellm.proxy._types import UserAPIKeyAuth
 log = logging.getLogger("stillwatch")
 MEASURE = "stillwatch_measure"
 
+if not os.environ["STILLWATCH_KEY"]:
+    raise SystemExit(
+        "STILLWATCH_KEY: takes a key of Stillwatch with the roles decide and ingest; without one all passes"
+    )
 accounts = json.loads(Path(os.environ["STILLWATCH_ACCOUNTS"]).read_text())
 stillwatch = httpx.AsyncClient(
     base_url=os.environ["STILLWATCH_URL"],

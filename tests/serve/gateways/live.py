@@ -99,7 +99,8 @@ class Live:
         usual = {"folder": str(folder), "port": str(self.port), "refresh_seconds": "0.05", "parts": '["decisions"]'}
         self.settings = usual | settings
         self.process: subprocess.Popen[bytes] | None = None
-        self.state = State.open(settings.get("state_url", folder / "state.db"))
+        sealing = settings.get("audit_key_file")
+        self.state = State.open(settings.get("state_url", folder / "state.db"), Path(sealing) if sealing else None)
         self._own = self.key(Role.ADMIN)
         self.decide(*decisions)
 

@@ -4,6 +4,7 @@ import json
 import re
 from configparser import RawConfigParser
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import yaml
@@ -56,7 +57,17 @@ def test_the_compose_file_names_settings_that_there_are_and_holds_no_secret():
     _settings_exist(n.removeprefix("STILLWATCH_SERVE_") for n in services["stillwatch"]["environment"])
     asked = re.findall(r"(?:PASSWORD|KEY): (.+)", text)
     assert asked
-    assert all(value.startswith("${") and value.endswith(":?}") for value in asked)
+    assert all(re.fullmatch(r"\$\{\w+:(\?|-)\}", value) for value in asked)
+    # The key of the audit record lies where the database does not see it.
+    audit_key = Path(services["stillwatch"]["environment"]["STILLWATCH_SERVE_AUDIT_KEY_FILE"])
+    assert f"stillwatch:{audit_key.parent}" in services["stillwatch"]["volumes"]
+    assert not set(services["postgres"]["volumes"]) & set(services["stillwatch"]["volumes"])
+    assert re.fullmatch(r".+:v[\d.]+", services["litellm"]["image"])
+
+
+def test_the_example_of_customers_lets_nobody_in():
+    """Everybody can read it: the SHA-256 of no key that anybody knows."""
+    assert json.loads((DEPLOY / "litellm" / "accounts.json").read_text()) == {64 * "0": "acme"}
 
 
 def _settings_exist(names):
