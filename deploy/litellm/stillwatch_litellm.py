@@ -1,7 +1,7 @@
 """Stillwatch in LiteLLM's proxy: throttles become LiteLLM's own limits, and reasoning is withheld.
 
-Beside LiteLLM's config.yaml, which names `user_api_key_auth` as custom_auth and `withhold_reasoning` as a callback. Both
-are set by variables of the environment:
+Beside LiteLLM's config.yaml, which names `user_api_key_auth` as custom_auth and `withhold_reasoning` as a callback.
+Both are set by variables of the environment:
 
 STILLWATCH_URL          where Stillwatch is, such as http://127.0.0.1:8480
 STILLWATCH_TRAFFIC_URL  where it takes traffic in, such as http://127.0.0.1:8480/v1/litellm

@@ -1,4 +1,4 @@
-"""deploy/compose.yaml without Docker: what its services are started with, its hosts and folders mapped to this machine's."""
+"""deploy/compose.yaml without Docker: what it starts services with, on hosts and in folders of this machine."""
 
 import re
 from collections.abc import Mapping
