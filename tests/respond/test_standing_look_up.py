@@ -38,8 +38,9 @@ def test_nobody_else_is_meant():
     assert standing.look_up("a", "k", None, AT).measure is Measure.THROTTLE
     assert standing.look_up("b", "k", None, AT).subject_kind == "key"
     assert standing.look_up("b", None, None, AT) is None
-    assert standing.look_up("c", "k", "203.0.113.2", AT) is None
-    assert standing.look_up("c", None, "203.0.113.1", AT).subject_kind == "address"
+    assert standing.look_up("c", "k", "203.0.113.1", AT) is None
+    assert standing.look_up(None, None, "203.0.113.2", AT) is None
+    assert standing.look_up(None, None, "203.0.113.1", AT).subject_kind == "address"
     assert (len(standing), len(list(standing))) == (3, 3)
 
 
@@ -83,7 +84,13 @@ subjects = st.tuples(
 
 
 @settings(deadline=None)
-@given(st.lists(subjects, max_size=12), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2), st.integers(0, 500))
+@given(
+    st.lists(subjects, max_size=12),
+    st.none() | st.integers(0, 2),
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.integers(0, 500),
+)
 def test_it_is_what_a_search_of_all_decisions_finds(of, account, key, address, hours):
     at = AT + hours * HOUR
     ips = [str(ipaddress.ip_address("203.0.113.0") + n) for n in range(3)]
@@ -99,11 +106,14 @@ def test_it_is_what_a_search_of_all_decisions_finds(of, account, key, address, h
         )
         for place, (kind, n, measure, start) in enumerate(of)
     ]
-    asked = {"account": f"a{account}", "key": f"k{key}", "address": ips[address]}
+    asked = {"account": None if account is None else f"a{account}", "key": f"k{key}", "address": ips[address]}
     meant = [
         d
         for d in every
-        if d.holds(at) and asked[d.subject_kind] == d.subject and (d.account is None or d.account == asked["account"])
+        if d.holds(at)
+        and asked[d.subject_kind] == d.subject
+        and (d.account is None or d.account == asked["account"])
+        and (d.subject_kind == "address") == (account is None)
     ]
     found = Standing(1, every).look_up(asked["account"], asked["key"], asked["address"], at)
     assert found == max(meant, key=lambda d: (d.measure, d.expires, d.decision_id), default=None)

@@ -82,7 +82,7 @@ def test_what_is_read_is_what_was_decided(state):
     version, standing = state.standing(AT)
     assert set(standing) == planned
     assert {look(state, a) for a in ("a", "b", "c")} == {"block", "throttle", "step_up"}
-    assert (look(state, "v", "k"), look(state, "v", "other"), look(state, "x", None, "203.0.113.1")) == (
+    assert (look(state, "v", "k"), look(state, "v", "other"), look(state, None, None, "203.0.113.1")) == (
         "block",
         None,
         "block",

@@ -3,7 +3,7 @@
     standing = Standing.load(state)
     ...
     standing = standing.newer(state)            # every second or so: one small query, and what changed where it did
-    decision = standing.look_up(account, key, address)
+    decision = standing.look_up(account, key)
 
 A snapshot never changes, so threads share it without locks, and replace it by assigning the newer one.
 """
@@ -134,18 +134,19 @@ class Standing:
         return self._measures
 
     def look_up(
-        self, account: str, key: str | None = None, address: str | None = None, at: datetime | None = None
+        self, account: str | None, key: str | None = None, address: str | None = None, at: datetime | None = None
     ) -> Decision | None:
-        """The hardest decision in force on the account, on this key of it, or on the address; None where none is.
+        """The hardest decision in force on the account or on this key of it; on the address, where no account is named.
 
-        Of equally hard ones, that which holds longest. Dry runs are never given: see `planned`. address: in the
-        canonical text of `ipaddress`. at: now, where it is not given.
+        A named account has decisions of its own: what others did from its address is not held against it. None where
+        none is in force; of equally hard ones, that which holds longest. Dry runs are never given: see `planned`.
+        address: in the canonical text of `ipaddress`. at: now, where it is not given.
         """
         best: Decision | None = None
         for held in (
-            self._accounts.get(account),
-            self._keys.get((account, key)) if key is not None else None,
-            self._addresses.get(address) if address is not None else None,
+            (self._accounts.get(account), self._keys.get((account, key)) if key is not None else None)
+            if account is not None
+            else (self._addresses.get(address) if address is not None else None,)
         ):
             if held is None:
                 continue

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stillwatch.respond.decision import Decision, Measure
 from stillwatch.serve.access.callers import requires, service_of
@@ -53,13 +53,19 @@ class Fault(BaseModel):
 
 
 class Asked(BaseModel):
-    """Whom a look-up is about."""
+    """Whom a look-up is about: an account and its key; an address, where no account is given."""
 
     model_config = ConfigDict(extra="forbid")
 
-    account: Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+    account: Annotated[str, Field(min_length=1, max_length=LONGEST_ID)] | None = None
     key: Text | None = None
     address: Text | None = None
+
+    @model_validator(mode="after")
+    def _about_somebody(self) -> Self:
+        if self.account is None and not self.address:
+            raise ValueError("takes an account or an address")
+        return self
 
 
 class Batch(BaseModel):
