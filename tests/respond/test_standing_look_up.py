@@ -8,7 +8,7 @@ from tests.respond.respond_examples import AT, DAY, HOUR, policy
 
 from stillwatch.respond.decide import made
 from stillwatch.respond.decision import Measure
-from stillwatch.respond.standing import Standing
+from stillwatch.respond.standing import PIECE, Standing
 
 
 def decision(subject, measure=Measure.BLOCK, *, kind="account", account=None, at=AT, dry_run=False, salt=""):
@@ -57,7 +57,15 @@ def test_the_hardest_counts_and_what_is_over_does_not():
 def test_dry_runs_are_never_given():
     standing = Standing(1, [decision("a", dry_run=True)])
     assert (standing.look_up("a", at=AT), len(standing)) == (None, 0)
-    assert standing.planned().look_up("a", at=AT).measure is Measure.BLOCK
+    assert [(d.subject, d.measure) for d in standing.in_order(dry_run=True)] == [("a", Measure.BLOCK)]
+
+
+def test_the_list_is_by_id_however_many_there_are():
+    every = [decision(f"a{n}", dry_run=n % 3 == 0) for n in range(3 * PIECE)]
+    standing = Standing(1, every)
+    for dry_run in (True, False):
+        ids = sorted(d.decision_id for d in every if d.dry_run is dry_run)
+        assert [d.decision_id for d in standing.in_order(dry_run=dry_run)] == ids
 
 
 def test_measures_are_ordered_and_named():
