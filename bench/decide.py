@@ -42,7 +42,7 @@ ASKING = """
 math.randomseed(7)
 request = function()
   local n = math.random(0, {accounts} - 1)
-  return wrk.format("GET", "/api/v1/decision?account=account-" .. n .. "&key=k1&address=192.0.2.1")
+  return wrk.format("GET", "/api/v1/decision?account=account-" .. n .. "&key=k1")
 end
 """
 

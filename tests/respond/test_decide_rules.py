@@ -66,7 +66,7 @@ def test_dry_run_decides_and_enforces_nothing():
     assert decision.dry_run
     standing = Standing(1, [decision])
     assert standing.look_up("a", at=AT) is None
-    assert standing.planned().look_up("a", at=AT).measure is Measure.BLOCK
+    assert [d.measure for d in standing.in_order(dry_run=True) if d.subject == "a"] == [Measure.BLOCK]
 
 
 def test_the_end_of_the_dry_run_begins_anew():

@@ -8,7 +8,7 @@ from tests.respond.respond_examples import AT, DAY, HOUR, policy
 
 from stillwatch.respond.decide import made
 from stillwatch.respond.decision import Measure
-from stillwatch.respond.standing import Standing
+from stillwatch.respond.standing import PIECE, Standing
 
 
 def decision(subject, measure=Measure.BLOCK, *, kind="account", account=None, at=AT, dry_run=False, salt=""):
@@ -38,8 +38,9 @@ def test_nobody_else_is_meant():
     assert standing.look_up("a", "k", None, AT).measure is Measure.THROTTLE
     assert standing.look_up("b", "k", None, AT).subject_kind == "key"
     assert standing.look_up("b", None, None, AT) is None
-    assert standing.look_up("c", "k", "203.0.113.2", AT) is None
-    assert standing.look_up("c", None, "203.0.113.1", AT).subject_kind == "address"
+    assert standing.look_up("c", "k", "203.0.113.1", AT) is None
+    assert standing.look_up(None, None, "203.0.113.2", AT) is None
+    assert standing.look_up(None, None, "203.0.113.1", AT).subject_kind == "address"
     assert (len(standing), len(list(standing))) == (3, 3)
 
 
@@ -56,7 +57,15 @@ def test_the_hardest_counts_and_what_is_over_does_not():
 def test_dry_runs_are_never_given():
     standing = Standing(1, [decision("a", dry_run=True)])
     assert (standing.look_up("a", at=AT), len(standing)) == (None, 0)
-    assert standing.planned().look_up("a", at=AT).measure is Measure.BLOCK
+    assert [(d.subject, d.measure) for d in standing.in_order(dry_run=True)] == [("a", Measure.BLOCK)]
+
+
+def test_the_list_is_by_id_however_many_there_are():
+    every = [decision(f"a{n}", dry_run=n % 3 == 0) for n in range(3 * PIECE)]
+    standing = Standing(1, every)
+    for dry_run in (True, False):
+        ids = sorted(d.decision_id for d in every if d.dry_run is dry_run)
+        assert [d.decision_id for d in standing.in_order(dry_run=dry_run)] == ids
 
 
 def test_measures_are_ordered_and_named():
@@ -83,7 +92,13 @@ subjects = st.tuples(
 
 
 @settings(deadline=None)
-@given(st.lists(subjects, max_size=12), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2), st.integers(0, 500))
+@given(
+    st.lists(subjects, max_size=12),
+    st.none() | st.integers(0, 2),
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.integers(0, 500),
+)
 def test_it_is_what_a_search_of_all_decisions_finds(of, account, key, address, hours):
     at = AT + hours * HOUR
     ips = [str(ipaddress.ip_address("203.0.113.0") + n) for n in range(3)]
@@ -99,11 +114,14 @@ def test_it_is_what_a_search_of_all_decisions_finds(of, account, key, address, h
         )
         for place, (kind, n, measure, start) in enumerate(of)
     ]
-    asked = {"account": f"a{account}", "key": f"k{key}", "address": ips[address]}
+    asked = {"account": None if account is None else f"a{account}", "key": f"k{key}", "address": ips[address]}
     meant = [
         d
         for d in every
-        if d.holds(at) and asked[d.subject_kind] == d.subject and (d.account is None or d.account == asked["account"])
+        if d.holds(at)
+        and asked[d.subject_kind] == d.subject
+        and (d.account is None or d.account == asked["account"])
+        and (d.subject_kind == "address") == (account is None)
     ]
     found = Standing(1, every).look_up(asked["account"], asked["key"], asked["address"], at)
     assert found == max(meant, key=lambda d: (d.measure, d.expires, d.decision_id), default=None)

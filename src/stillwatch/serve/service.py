@@ -192,16 +192,22 @@ class Service:
         return TOO_OFTEN
 
     def look_up(
-        self, principal: Principal, gateway: str, account: str, key: str | None = None, address: str | None = None
+        self,
+        principal: Principal,
+        gateway: str,
+        account: str | None,
+        key: str | None = None,
+        address: str | None = None,
     ) -> Decision | None:
-        """The decision that holds for a request, as far as this caller may know.
+        """The decision that holds for a request, as far as this caller may know: on the account or its key, or on the
+        address where no account is named.
 
-        Of an account outside its scope a caller hears what it would hear of one that does not exist.
+        Of an account outside its scope a caller hears what it would hear of one that does not exist, and of addresses,
+        which have no account, it hears nothing where its scope is not all.
         """
         decision = None
-        if principal.sees(account) and len(account) <= LONGEST_ID:
-            # An address has no account: whoever sees only some accounts learns nothing of what others did from it.
-            place = canonical(address) if address and not principal.scope else None
+        if principal.sees(account) and (account is None or len(account) <= LONGEST_ID):
+            place = canonical(address) if address and account is None else None
             decision = self.standing.look_up(account, key, place)
         self.metrics.answered(gateway, decision.measure if decision else Measure.OBSERVE)
         return decision

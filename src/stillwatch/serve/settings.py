@@ -115,9 +115,6 @@ class ServeSettings(BaseSettings):
     key_header: str = Field(
         "x-stillwatch-key-id", pattern=r"^[a-z0-9-]+$", description="header in which a gateway names the account's key"
     )
-    address_header: str = Field(
-        "x-stillwatch-address", pattern=r"^[a-z0-9-]+$", description="header in which a gateway names the address"
-    )
     max_body: int = Field(16 * 2**20, ge=1_024, le=2**30, description="bytes that a request may send, as they are sent")
     max_inflated: int = Field(128 * 2**20, ge=1_024, le=2**32, description="bytes that a compressed body may become")
     body_seconds: float = Field(

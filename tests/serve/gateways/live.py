@@ -100,7 +100,9 @@ class Live:
         usual = {"folder": str(folder), "port": str(self.port), "refresh_seconds": "0.05", "parts": '["decisions"]'}
         self.settings = usual | settings
         self.process: subprocess.Popen[bytes] | None = None
-        self.state = open_state(ServeSettings(folder=folder, state_url=settings.get("state_url")))
+        sealing = settings.get("audit_key_file")
+        place = {"state_url": settings.get("state_url"), "audit_key_file": Path(sealing) if sealing else None}
+        self.state = open_state(ServeSettings(folder=folder, **place))
         self._own = self.key(Role.ADMIN)
         self.decide(*decisions)
 
@@ -185,6 +187,80 @@ class Live:
         self.state.close()
 
 
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+LOGPROBS = [{"token": "Hello", "logprob": -0.25, "bytes": None, "top_logprobs": []}]
+SECRET = "step by step"
+
+
+def chat() -> tuple[dict, list[dict]]:
+    """What the stand-in model answers to a chat, whole and in pieces; `SECRET` is its reasoning."""
+    whole = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "stand-in", "usage": USAGE}
+    said = {"role": "assistant", "content": "Hello", "reasoning_content": SECRET}
+    shown = {"index": 0, "logprobs": {"content": LOGPROBS}}
+    chunk = {**whole, "object": "chat.completion.chunk"}
+    del chunk["usage"]
+    return (
+        {**whole, "choices": [{**shown, "finish_reason": "stop", "message": said}]},
+        [
+            {**chunk, "choices": [{"index": 0, "delta": {"role": "assistant", "reasoning_content": SECRET}}]},
+            {**chunk, "choices": [{**shown, "delta": {"content": "Hello"}}]},
+            {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        ],
+    )
+
+
+def responses() -> tuple[dict, list[dict]]:
+    """The same of the Responses API."""
+    reasoning = {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": SECRET}]}
+    text = {"type": "output_text", "text": "Hello", "annotations": [], "logprobs": LOGPROBS}
+    said = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [text]}
+    usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    whole = {
+        "id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "stand-in",
+        "output": [reasoning, said], "usage": usage, "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
+    }  # fmt: skip
+    begun = {**whole, "status": "in_progress", "output": [], "usage": None}
+    first, second = {"item_id": "rs_1", "output_index": 0}, {"item_id": "msg_1", "output_index": 1, "content_index": 0}
+    events = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**reasoning, "summary": []}},
+        {"type": "response.reasoning_summary_text.delta", **first, "summary_index": 0, "delta": SECRET},
+        {"type": "response.reasoning_summary_text.done", **first, "summary_index": 0, "text": SECRET},
+        {"type": "response.output_item.done", "output_index": 0, "item": reasoning},
+        {"type": "response.output_item.added", "output_index": 1, "item": {**said, "content": []}},
+        {"type": "response.content_part.added", **second, "part": {**text, "text": ""}},
+        {"type": "response.output_text.delta", **second, "delta": "Hello", "logprobs": LOGPROBS},
+        {"type": "response.output_text.done", **second, "text": "Hello", "logprobs": LOGPROBS},
+        {"type": "response.content_part.done", **second, "part": text},
+        {"type": "response.output_item.done", "output_index": 1, "item": said},
+        {"type": "response.completed", "response": whole},
+    ]
+    return whole, [{**event, "sequence_number": number} for number, event in enumerate(events)]
+
+
+def messages() -> tuple[dict, list[dict]]:
+    """The same of the Messages API."""
+    thinking = {"type": "thinking", "thinking": SECRET, "signature": "signed"}
+    said = {"type": "text", "text": "Hello"}
+    usage = {"input_tokens": 3, "output_tokens": 2}
+    whole = {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "stand-in", "content": [thinking, said],
+        "stop_reason": "end_turn", "stop_sequence": None, "usage": usage,
+    }  # fmt: skip
+    return whole, [
+        {"type": "message_start", "message": {**whole, "content": [], "stop_reason": None}},
+        {"type": "content_block_start", "index": 0, "content_block": {**thinking, "thinking": "", "signature": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": SECRET}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "signed"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "Hello"}},
+        {"type": "content_block_stop", "index": 1},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
+        {"type": "message_stop"},
+    ]
+
+
 class _Model(BaseHTTPRequestHandler):
     """A model that answers everything, and remembers the headers and bodies that reached it."""
 
@@ -193,24 +269,17 @@ class _Model(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.reached.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-        answer = json.dumps(
-            {
-                "id": f"chatcmpl-{len(self.server.reached)}",
-                "object": "chat.completion",
-                "created": 1,
-                "model": "stand-in",
-                "choices": [
-                    {
-                        "index": 0,
-                        "finish_reason": "stop",
-                        "message": {"role": "assistant", "content": "Hello", "reasoning_content": "step by step"},
-                    }
-                ],
-                "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
-            }
-        ).encode()
+        api = messages if "/messages" in self.path else responses if "/responses" in self.path else chat
+        whole, events = api()
+        streamed = b'"stream":true' in body.replace(b" ", b"")
+        if streamed:
+            named = "" if api is chat else "event: {type}\n"
+            said = "".join(f"{named.format(**event)}data: {json.dumps(event)}\n\n" for event in events)
+            answer = f"{said}data: [DONE]\n\n".encode() if api is chat else said.encode()
+        else:
+            answer = json.dumps({**whole, "id": f"{whole['id']}{len(self.server.reached)}"}).encode()
         self.send_response(200)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", "text/event-stream" if streamed else "application/json")
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)

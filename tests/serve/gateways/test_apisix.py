@@ -7,7 +7,7 @@ import json
 
 import httpx
 import jsonschema
-from tests.serve.gateways.live import DEPLOY, REASON, Live
+from tests.serve.gateways.live import DEPLOY, REASON, Live, decided
 
 ROUTE = json.loads((DEPLOY / "gateways" / "apisix-route.json").read_text())
 PLUGIN = ROUTE["plugins"]["forward-auth"]
@@ -40,9 +40,16 @@ def test_the_route_fits_the_plugins_schema_and_what_does_not_is_told():
     assert not schema.is_valid({name: value for name, value in PLUGIN.items() if name != "uri"})
 
 
-def passes(live: Live, key: str, account: str) -> tuple[bool, httpx.Response, dict[str, str]]:
-    """What the plugin does: whether the request goes on, what it answers else, what the model's server is sent."""
-    variables = {"$consumer_name": account, "$remote_addr": "192.0.2.7", "KEY-WITH-THE-ROLE-DECIDE": key}
+def passes(live: Live, key: str, account: str, credential: str = "") -> tuple[bool, httpx.Response, dict[str, str]]:
+    """What the plugin does: whether the request goes on, what it answers else, what the model's server is sent.
+
+    credential: the id that `key-auth` puts in the header X-Credential-Identifier.
+    """
+    variables = {
+        "$consumer_name": account,
+        "$http_x_credential_identifier": credential,
+        "KEY-WITH-THE-ROLE-DECIDE": key,
+    }
     headers = {
         "X-Forwarded-Proto": "http",
         "X-Forwarded-Method": "POST",
@@ -70,6 +77,16 @@ def test_blocked_throttled_and_let_through(live):
         "Content-Type": "application/json",
         "Retry-After": "20",
     }
+
+
+def test_a_stolen_key_is_stopped_and_no_other(live):
+    live.decide(decided("k1", "block", kind="key", account="honest"))
+    key = live.served_key()
+    assert [passes(live, key, "honest", credential)[1].status_code for credential in ("k1", "k2", "")] == [
+        403,
+        200,
+        200,
+    ]
 
 
 def test_a_consumer_without_a_name_is_answered_and_does_not_pass(live):

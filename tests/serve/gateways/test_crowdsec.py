@@ -1,12 +1,16 @@
 """Debian's crowdsec-custom-bouncer with the recipe's own configuration, and the protocol that it does not use."""
 
+import inspect
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.serve.gateways.live import DEPLOY, Live, decided, needed, process, until
 
-from stillwatch.serve.access.roles import Role
+from stillwatch.serve.access.roles import Principal, Role
+from stillwatch.serve.gateways import crowdsec, decisions
 
 PROGRAM = """#!/bin/sh
 echo "$1 $2 $3" >> "$(dirname "$0")/called"
@@ -106,6 +110,36 @@ def test_what_was_lifted_while_the_service_was_down_is_told_after_it(tmp_path):
         live.start()
         assert [d["value"] for d in httpx.get(**asked).json()["deleted"]] == ["192.0.2.9"]
         assert httpx.get(**asked).json() == {"new": None, "deleted": None}
+
+
+def test_what_may_be_long_is_sent_in_pieces_and_not_by_the_loop_that_answers_look_ups():
+    for route in (crowdsec.decisions, crowdsec.stream, decisions.standing):
+        assert not inspect.iscoroutinefunction(route)
+    many = [decided(f"a{n}", "block") for n in range(2 * crowdsec.PIECE + 1)]
+    pieces = list(crowdsec._array(many, datetime.now(UTC)))
+    assert [d["value"] for d in json.loads(b"".join(pieces))] == [d.subject for d in many]
+    assert [piece.count(b'"uuid"') for piece in pieces] == [crowdsec.PIECE, crowdsec.PIECE, 1, 0]
+
+
+def test_a_pull_without_a_change_goes_through_nothing(tmp_path):
+    pulls = crowdsec._Pulls(tmp_path / "bouncers.json")
+    soon = decided("192.0.2.1", "block", kind="address", hours=1 / 3600)
+    caller = Principal("bouncer", frozenset({Role.DECIDE}))
+    asked = []
+
+    def held():
+        asked.append(True)
+        return crowdsec.held([soon], caller, "ip")
+
+    assert pulls.since("bouncer", 7, held, False) == ([soon], [])
+    assert pulls.since("bouncer", 7, held, False) == ([], [])
+    assert len(asked) == 1
+    # Time is a change as well, and so is another version; who starts anew is told all.
+    until(lambda: not soon.holds(datetime.now(UTC)), what="its end")
+    assert pulls.since("bouncer", 7, held, False) == ([], [soon])
+    assert pulls.since("bouncer", 8, held, False) == ([], [])
+    assert pulls.since("bouncer", 8, held, True) == ([], [])
+    assert len(asked) == 4
 
 
 def test_usage_metrics_are_taken(live):

@@ -40,7 +40,7 @@ def test_an_answer_says_what_the_customer_may_know_and_not_how_it_was_found(gate
     assert not {"evidence", "probability", "campaign_id"} & decision.keys()
 
 
-def test_a_key_or_an_address_is_found_with_its_account(live):
+def test_a_key_is_found_with_its_account_and_an_address_without_one(live):
     live.decide(
         decided("k1", "block", kind="key", account="holder"),
         decided("192.0.2.7", "throttle", kind="address"),
@@ -52,8 +52,14 @@ def test_a_key_or_an_address_is_found_with_its_account(live):
 
         assert measure(account="holder", key="k1") == "block"
         assert measure(account="other", key="k1") == "observe"
-        assert measure(account="other", address="::ffff:192.0.2.7") == "throttle"
-        assert measure(account="other", address="no address") == "observe"
+        assert measure(address="::ffff:192.0.2.7") == "throttle"
+        assert measure(address="no address") == "observe"
+        # Whom it knows has decisions of its own: a newcomer behind that address is not refused for it.
+        assert measure(account="other", address="192.0.2.7") == "observe"
+        asked = [{"account": "other", "address": "192.0.2.7"}, {"address": "192.0.2.7"}]
+        batch = client.post("/api/v1/decisions/look-up", json={"asked": asked}).json()
+        assert [a["measure"] for a in batch["answers"]] == ["observe", "throttle"]
+        assert client.post("/api/v1/decisions/look-up", json={"asked": [{"key": "k1"}]}).status_code == 422
 
 
 def test_a_change_is_served_without_a_restart(live):
@@ -99,8 +105,8 @@ def test_another_tenants_account_is_answered_as_one_that_does_not_exist(live):
         nobodys = red.get("/api/v1/decision", params={"account": "blue/none"})
         assert theirs.json() == nobodys.json() == {"measure": "observe", "decision": None}
         # And an address tells a tenant nothing of what others did from it.
-        own = red.get("/api/v1/decision", params={**asked, "account": "red/1"})
-        assert own.json()["measure"] == "observe"
+        place = red.get("/api/v1/decision", params={"address": "192.0.2.7"})
+        assert place.json()["measure"] == "observe"
         assert blue.get("/api/v1/decision", params=asked).json()["measure"] == "block"
 
 
@@ -113,8 +119,14 @@ def test_dry_runs_are_listed_when_asked_for_and_never_answered(live):
         assert [(d["subject"], d["dry_run"]) for d in planned] == [("planned", True)]
 
 
-@pytest.mark.parametrize("asked", [{}, {"account": ""}, {"account": "a" * 513}, [("account", "a"), ("account", "b")]])
-def test_a_look_up_that_names_no_account_is_refused(gateway, asked):
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {}, {"account": ""}, {"account": "a" * 513}, [("account", "a"), ("account", "b")], {"key": "k1"},
+        {"address": ""}, {"account": "", "address": "192.0.2.7"},
+    ],
+)  # fmt: skip
+def test_a_look_up_that_names_nobody_is_refused(gateway, asked):
     answer = gateway.get("/api/v1/decision", params=asked)
     assert answer.status_code == 422
     assert answer.json()["error"]["type"] == "invalid_request"
@@ -134,9 +146,11 @@ def test_a_caller_needs_the_role_of_the_route(live):
 
 @settings(deadline=None)
 @given(st.binary(max_size=60) | st.text("acountkeydrs=&%+0f", max_size=60).map(str.encode))
-def test_whatever_query_comes_it_names_one_account_or_is_refused(query):
+def test_whatever_query_comes_it_names_one_account_or_address_or_is_refused(query):
     asked = _asked(query)
-    assert asked is None or (asked.keys() <= set(PARAMETERS) and 0 < len(asked["account"]) <= LONGEST_ID)
+    if asked is not None:
+        assert asked.keys() <= set(PARAMETERS)
+        assert 0 < len(asked["account"]) <= LONGEST_ID if "account" in asked else asked["address"]
 
 
 @settings(deadline=None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.serve.gateways.live import DEPLOY, REASON, answers, free_port, needed, process, until
+from tests.serve.gateways.live import DEPLOY, REASON, answers, decided, free_port, needed, process, until
 
 ACCOUNTS = ("honest", "watched", "quiet", "slowed", "asked", "stopped")
 
@@ -14,11 +14,11 @@ ACCOUNTS = ("honest", "watched", "quiet", "slowed", "asked", "stopped")
 def nginx(folder: Path, stillwatch: int, model: int, key: str, *, lets_through: bool = True):
     program = needed("nginx", "apt-get install nginx-light")
     port = free_port()
-    accounts = folder / "accounts.map"
-    accounts.write_text("".join(f'"Bearer sk-{a}" {a};\n' for a in ACCOUNTS))
+    for name, named in (("accounts", "{}"), ("keys", "key-of-{}")):
+        (folder / f"{name}.map").write_text("".join(f'"Bearer sk-{a}" {named.format(a)};\n' for a in ACCOUNTS))
     text = (DEPLOY / "gateways" / "nginx.conf").read_text()
     for here, there in {
-        "/etc/nginx/stillwatch-accounts.map": str(accounts),
+        "/etc/nginx/stillwatch-": f"{folder}/",
         "127.0.0.1:8480": f"127.0.0.1:{stillwatch}",
         "127.0.0.1:8000": f"127.0.0.1:{model}",
         "listen 8080": f"listen 127.0.0.1:{port}",
@@ -71,6 +71,15 @@ def test_a_throttle_lets_its_requests_through_and_then_says_when_to_come_again(g
     assert [a.status_code for a in answered] == [200, 200, 200, 429]
     assert answered[-1].headers["retry-after"] == "20"
     assert len(reached[1]) == 3
+
+
+def test_a_stolen_key_is_stopped_and_no_other(live, gateway, reached):
+    live.decide(decided("key-of-honest", "block", kind="key", account="honest"))
+    assert [ask(gateway, a).status_code for a in ("honest", "watched")] == [403, 200]
+    assert ask(gateway, "honest", **{"x-stillwatch-key-id": "another"}).status_code == 403
+    live.decide(decided("another", "block", kind="key", account="honest"))
+    assert ask(gateway, "honest").status_code == 200
+    assert len(reached[1]) == 2
 
 
 def test_what_a_customer_says_of_itself_is_not_believed(gateway, reached):

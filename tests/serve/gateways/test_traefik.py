@@ -1,24 +1,39 @@
 """Traefik itself, with the recipe's own configuration, before a stand-in model."""
 
+import threading
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.serve.gateways.live import DEPLOY, REASON, answers, free_port, needed, process, until
+from tests.serve.gateways.live import DEPLOY, REASON, answers, decided, free_port, needed, process, until
 
-# apache2-utils' htpasswd is not needed for one password: "{SHA}" and the base64 of SHA-1, here of "secret".
-DIGEST = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="
+
+class _Known(BaseHTTPRequestHandler):
+    """The recipe's service that knows the customers' keys: `sk-acme` is `key-of-acme` of `acme`."""
+
+    def do_GET(self) -> None:
+        scheme, _, account = self.headers.get("authorization", "").partition(" sk-")
+        self.send_response(200 if scheme == "Bearer" and account else 401)
+        if account:
+            self.send_header("x-stillwatch-account", account)
+            self.send_header("x-stillwatch-key-id", f"key-of-{account}")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to the terminal."""
 
 
 @contextmanager
 def traefik(folder: Path, stillwatch: int, model: int, key: str):
     program = needed("traefik", "uv sync brings it on Linux, x86-64")
     port = free_port()
-    (folder / "customers").write_text("".join(f"{a}:{DIGEST}\n" for a in ("honest", "quiet", "slowed", "stopped")))
     text = (DEPLOY / "gateways" / "traefik.yaml").read_text()
+    known = ThreadingHTTPServer(("127.0.0.1", 0), _Known)
     for here, there in {
-        "/etc/traefik/customers.htpasswd": str(folder / "customers"),
+        "127.0.0.1:8001": f"127.0.0.1:{known.server_port}",
         "127.0.0.1:8480": f"127.0.0.1:{stillwatch}",
         "127.0.0.1:8000": f"127.0.0.1:{model}",
         "KEY-WITH-THE-ROLE-DECIDE": key,
@@ -34,14 +49,16 @@ def traefik(folder: Path, stillwatch: int, model: int, key: str):
         "--global.checkNewVersion=false",
         "--global.sendAnonymousUsage=false",
     ]
-    with process(command, folder / "log"):
+    with known, process(command, folder / "log"):
+        threading.Thread(target=known.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{port}"
         until(lambda: answers(url) and httpx.get(url).status_code != 404, what="Traefik")
         yield httpx.Client(base_url=url, timeout=20)
+        known.shutdown()
 
 
 def ask(client: httpx.Client, account: str, **headers: str) -> httpx.Response:
-    return client.post("/v1/chat/completions", json={}, auth=(account, "secret"), headers=headers)
+    return client.post("/v1/chat/completions", json={}, headers={"authorization": f"Bearer sk-{account}", **headers})
 
 
 @pytest.fixture
@@ -63,8 +80,17 @@ def test_neither_our_key_nor_what_a_customer_says_of_itself_gets_through(gateway
     assert ask(gateway, "quiet", **{"x-stillwatch-measure": "observe"}).status_code == 200
     ((_, headers, _),) = reached[1]
     assert headers["x-stillwatch-measure"] == "withhold_reasoning"
-    assert "x-stillwatch-key" not in headers
+    assert not {"x-stillwatch-key", "authorization"} & headers.keys()
     assert httpx.get(gateway.base_url).status_code == 401
+
+
+def test_a_stolen_key_is_stopped_and_no_other(live, gateway, reached):
+    live.decide(decided("key-of-honest", "block", kind="key", account="honest"))
+    assert [ask(gateway, a).status_code for a in ("honest", "quiet")] == [403, 200]
+    assert ask(gateway, "honest", **{"x-stillwatch-key-id": "another"}).status_code == 403
+    live.decide(decided("another", "block", kind="key", account="honest"))
+    assert ask(gateway, "honest").status_code == 200
+    assert len(reached[1]) == 2
 
 
 def test_out_of_reach_means_refused(reached, tmp_path):

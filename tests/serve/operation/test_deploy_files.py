@@ -1,14 +1,19 @@
 """The files in deploy/ and the recipes: what they name is there."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from configparser import RawConfigParser
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+import trustme
 import yaml
 from fastapi.testclient import TestClient
-from tests.serve.gateways.live import DEPLOY
+from tests.serve.gateways.live import DEPLOY, Live, needed
 
 from stillwatch.respond.state import State
 from stillwatch.serve.app import create_app
@@ -39,6 +44,25 @@ def test_the_unit_keeps_the_service_to_its_own_folder():
     assert service["ProtectSystem"] == "strict"
     assert service["StateDirectory"] == "stillwatch"
     assert int(service["TimeoutStopSec"]) > ServeSettings.model_fields["drain_seconds"].default
+    # Else systemd tells the cycle to stop beside the parent, which would take it for dead and start it anew.
+    assert service["KillMode"] == "mixed"
+
+
+def test_systemd_takes_the_unit_as_it_is(tmp_path):
+    program = needed("systemd-analyze", "apt-get install systemd")
+    text = (DEPLOY / "stillwatch.service").read_text()
+    assert "/opt/stillwatch/bin/stillwatch" in text
+    unit = tmp_path / "stillwatch.service"
+
+    def said(text: str) -> str:
+        unit.write_text(text.replace("/opt/stillwatch/bin/stillwatch", sys.executable))
+        done = subprocess.run(
+            [program, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False, timeout=60
+        )
+        return "".join(line for line in done.stderr.splitlines(keepends=True) if unit.name in line)
+
+    assert said(text) == ""
+    assert "kill mode" in said(text.replace("KillMode=mixed", "KillMode=some"))
 
 
 def test_the_image_copies_what_there_is_and_runs_without_rights():
@@ -49,6 +73,26 @@ def test_the_image_copies_what_there_is_and_runs_without_rights():
     _settings_exist(re.findall(r"STILLWATCH_SERVE_([A-Z_]+)", text))
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_images_health_check_asks_the_service_as_it_is_set(tmp_path, scheme):
+    text = (DEPLOY / "Dockerfile").read_text()
+    check = [sys.executable, *json.loads(re.search(r"^HEALTHCHECK .*\n  CMD (\[.+\])$", text, re.M)[1])[1:]]
+    certificate = trustme.CA().issue_cert("stillwatch.example")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    tls = {"tls_certificate": str(tmp_path / "certificate.pem"), "tls_key": str(tmp_path / "key.pem")}
+    live = Live(tmp_path, scheme=scheme, **(tls if scheme == "https" else {}))
+    environment = os.environ | {f"STILLWATCH_SERVE_{name.upper()}": value for name, value in live.settings.items()}
+
+    def healthy() -> bool:
+        done = subprocess.run(check, env=environment, cwd=tmp_path, capture_output=True, check=False, timeout=60)
+        return done.returncode == 0
+
+    with live:
+        assert healthy()
+    assert not healthy()
+
+
 def test_the_compose_file_names_settings_that_there_are_and_holds_no_secret():
     text = (DEPLOY / "compose.yaml").read_text()
     services = yaml.safe_load(text)["services"]
@@ -56,7 +100,17 @@ def test_the_compose_file_names_settings_that_there_are_and_holds_no_secret():
     _settings_exist(n.removeprefix("STILLWATCH_SERVE_") for n in services["stillwatch"]["environment"])
     asked = re.findall(r"(?:PASSWORD|KEY): (.+)", text)
     assert asked
-    assert all(value.startswith("${") and value.endswith(":?}") for value in asked)
+    assert all(re.fullmatch(r"\$\{\w+:(\?|-)\}", value) for value in asked)
+    # The key of the audit record lies where the database does not see it.
+    audit_key = Path(services["stillwatch"]["environment"]["STILLWATCH_SERVE_AUDIT_KEY_FILE"])
+    assert f"stillwatch:{audit_key.parent}" in services["stillwatch"]["volumes"]
+    assert not set(services["postgres"]["volumes"]) & set(services["stillwatch"]["volumes"])
+    assert re.fullmatch(r".+:v[\d.]+", services["litellm"]["image"])
+
+
+def test_the_example_of_customers_lets_nobody_in():
+    """Everybody can read it: the SHA-256 of no key that anybody knows."""
+    assert json.loads((DEPLOY / "litellm" / "accounts.json").read_text()) == {64 * "0": "acme"}
 
 
 def _settings_exist(names):

@@ -8,17 +8,19 @@ Protocol: crowdsec's `pkg/models/localapi_swagger.yaml`.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import ipaddress
 import threading
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from stillwatch.respond.decision import Decision, Measure
@@ -33,11 +35,13 @@ TYPES: Final = {
     Measure.STEP_UP: "captcha",
     Measure.BLOCK: "ban",
 }
-_MEASURES: Final = {name: measure for measure, name in TYPES.items()}
 SCOPES: Final = {"address": "Ip", "account": "account", "key": "key"}
 # Those of a bouncer that names none, as in CrowdSec's own API: firewalls know nothing else.
 USUAL_SCOPES: Final = "ip,range"
 ORIGIN: Final = "stillwatch"
+JSON: Final = "application/json"
+# Decisions that become JSON in one go of the interpreter: less than a millisecond.
+PIECE: Final = 256
 # Bouncers whose last pull is remembered; the one that asked longest ago is forgotten first.
 MOST_BOUNCERS: Final = 1_000
 
@@ -73,8 +77,13 @@ Bouncer = Annotated[Principal, Depends(requires(Role.DECIDE))]
 Text = Annotated[str | None, Query(max_length=512)]
 
 
-@router.get("/decisions", summary="CrowdSec: decisions on an address or another value")
-async def decisions(
+# Neither is a coroutine, and both send JSON in pieces: look-ups are answered between any two of them.
+@router.get(
+    "/decisions",
+    summary="CrowdSec: decisions on an address or another value",
+    response_model=list[CrowdSecDecision] | None,
+)
+def decisions(
     *,
     request: Request,
     caller: Bouncer,
@@ -84,43 +93,42 @@ async def decisions(
     value: Text = None,
     type: Text = None,
     scopes: Text = None,
-) -> list[CrowdSecDecision] | None:
+) -> Response:
     """Null where there is none, as CrowdSec answers. Role `decide`."""
     service = service_of(request)
     network = _network(ip or range)
     if (ip or range) and network is None:
-        return None
+        return Response(b"null", media_type=JSON)
     wanted = scope or scopes or (USUAL_SCOPES if not value else ",".join(SCOPES.values()))
     found = [
         decision
-        for decision in held(service.standing, caller, wanted)
+        for decision in held(service.standing, caller, wanted).by_id.values()
         if (network is None or _within(decision, network))
-        and value in (None, decision.value)
-        and type in (None, decision.type)
+        and value in (None, decision.subject)
+        and type in (None, TYPES[decision.measure])
     ]
-    return found or None
+    return StreamingResponse(_array(found, datetime.now(UTC)), media_type=JSON)
 
 
-@router.get("/decisions/stream", summary="CrowdSec: what changed since a bouncer last asked")
-async def stream(
+@router.get("/decisions/stream", summary="CrowdSec: what changed since a bouncer last asked", response_model=Changes)
+def stream(
     request: Request,
     caller: Bouncer,
     startup: bool = False,
     scopes: Annotated[str, Query(max_length=512)] = USUAL_SCOPES,
-) -> Changes:
+) -> Response:
     """With `startup=true` all that stands. A bouncer is told apart by its key. Role `decide`."""
     service, bouncer = service_of(request), f"{caller.name} {scopes.lower()}"
     pulls, standing = _Pulls.of(service), service.standing
     if not startup and not pulls.knows(bouncer):
         # The service was started anew since: what was lifted meanwhile is still enforced there.
-        lifted = await asyncio.to_thread(_lifted, service.state, pulls.version(bouncer))
-        pulls.assume(bouncer, {told.id: told for told in held(lifted, caller, scopes)})
-    now = {decision.id: decision for decision in held(standing, caller, scopes)}
-    new, gone = pulls.since(bouncer, now, startup)
-    await asyncio.to_thread(pulls.keep, bouncer, standing.version)
-    for told in new:
-        service.metrics.answered("crowdsec", _MEASURES[told.type])
-    return Changes(new=new or None, deleted=gone or None)
+        lifted = _lifted(service.state, pulls.version(bouncer))
+        pulls.assume(bouncer, held(lifted, caller, scopes))
+    new, gone = pulls.since(bouncer, standing.version, lambda: held(standing, caller, scopes), startup)
+    pulls.keep(bouncer, standing.version)
+    for measure, count in Counter(decision.measure for decision in new).items():
+        service.metrics.answered("crowdsec", measure, count)
+    return StreamingResponse(_changes(new, gone), media_type=JSON)
 
 
 @router.post("/usage-metrics", status_code=201, summary="CrowdSec: what a bouncer counted")
@@ -136,21 +144,35 @@ def _lifted(state: object, version: int | None) -> tuple[Decision, ...]:
     return state.changes(version, datetime.now(UTC)).ended
 
 
-def held(decisions: Iterable[Decision], caller: Principal, scopes: str) -> list[CrowdSecDecision]:
-    """Those that hold now and that the caller may know, in these scopes and CrowdSec's words; of several on one value
-    the hardest."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a bouncer enforces: decisions by id; and the moment from which time alone makes it something else."""
+
+    by_id: dict[str, Decision]
+    until: datetime
+
+
+NOTHING: Final = Held({}, datetime.min.replace(tzinfo=UTC))
+
+
+def held(decisions: Iterable[Decision], caller: Principal, scopes: str) -> Held:
+    """Those that hold now and that the caller may know, in these scopes; of several on one value the hardest."""
     now = datetime.now(UTC)
+    until = datetime.max.replace(tzinfo=UTC)
     wanted = {scope.strip().lower() for scope in scopes.split(",")}
-    hardest: dict[tuple[str, str], Decision] = {}
+    hardest: dict[str, dict[str, Decision]] = {kind: {} for kind, name in SCOPES.items() if name.lower() in wanted}
     for decision in decisions:
-        if decision.measure not in TYPES or not decision.holds(now) or not _seen(caller, decision):
+        of_kind = hardest.get(decision.subject_kind)
+        if of_kind is None or decision.measure not in TYPES or decision.expires <= now or not _seen(caller, decision):
             continue
-        if SCOPES[decision.subject_kind].lower() not in wanted:
+        if decision.created > now:
+            until = min(until, decision.created)
             continue
-        place = (decision.subject_kind, decision.subject)
-        if place not in hardest or _weight(decision) > _weight(hardest[place]):
-            hardest[place] = decision
-    return [in_crowdsecs_words(decision, now) for decision in hardest.values()]
+        until = min(until, decision.expires)
+        other = of_kind.get(decision.subject)
+        if other is None or _weight(decision) > _weight(other):
+            of_kind[decision.subject] = decision
+    return Held({d.decision_id: d for of_kind in hardest.values() for d in of_kind.values()}, until)
 
 
 def _weight(decision: Decision) -> tuple[Measure, datetime]:
@@ -161,19 +183,38 @@ def _seen(caller: Principal, decision: Decision) -> bool:
     return caller.sees(decision.subject if decision.subject_kind == "account" else decision.account)
 
 
-def in_crowdsecs_words(decision: Decision, now: datetime) -> CrowdSecDecision:
-    """A decision as a bouncer takes it."""
+def in_crowdsecs_words(decision: Decision, now: datetime | None) -> dict[str, Any]:
+    """A decision as a bouncer takes it, with the fields of `CrowdSecDecision`. now: None where it is over."""
     digest = hashlib.blake2b(decision.decision_id.encode(), digest_size=8).digest()
-    return CrowdSecDecision(
-        id=int.from_bytes(digest) >> 11,  # 53 bits: exact in every language's numbers
-        origin=ORIGIN,
-        type=TYPES[decision.measure],
-        scope=SCOPES[decision.subject_kind],
-        value=decision.subject,
-        duration=f"{int((decision.expires - now).total_seconds())}s",
-        scenario=decision.reason,
-        uuid=decision.decision_id,
-    )
+    return {
+        "id": int.from_bytes(digest) >> 11,  # 53 bits: exact in every language's numbers
+        "origin": ORIGIN,
+        "type": TYPES[decision.measure],
+        "scope": SCOPES[decision.subject_kind],
+        "value": decision.subject,
+        "duration": f"{int((decision.expires - now).total_seconds())}s" if now else "-1s",
+        "scenario": decision.reason,
+        "uuid": decision.decision_id,
+    }
+
+
+def _array(decisions: list[Decision], now: datetime | None) -> Iterator[bytes]:
+    """A JSON array in CrowdSec's words, piece by piece; null where it is empty. now: None where all are over."""
+    if not decisions:
+        yield b"null"
+        return
+    for at in range(0, len(decisions), PIECE):
+        piece = orjson.dumps([in_crowdsecs_words(decision, now) for decision in decisions[at : at + PIECE]])
+        yield (b"," if at else b"[") + piece[1:-1]
+    yield b"]"
+
+
+def _changes(new: list[Decision], gone: list[Decision]) -> Iterator[bytes]:
+    yield b'{"new":'
+    yield from _array(new, datetime.now(UTC))
+    yield b',"deleted":'
+    yield from _array(gone, None)
+    yield b"}"
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -186,10 +227,10 @@ def _network(text: str | None) -> Network | None:
         return None
 
 
-def _within(decision: CrowdSecDecision, network: Network) -> bool:
-    if decision.scope != SCOPES["address"]:
+def _within(decision: Decision, network: Network) -> bool:
+    if decision.subject_kind != "address":
         return False
-    own = _network(decision.value)
+    own = _network(decision.subject)
     return own is not None and own.version == network.version and own.network_address in network
 
 
@@ -198,7 +239,8 @@ class _Pulls:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._told: dict[str, dict[int, CrowdSecDecision]] = {}
+        # By what version of what stands it was; -1 where it was none.
+        self._told: dict[str, tuple[int, Held]] = {}
         self._versions: dict[str, int] = _versions(path)
         self._alone = threading.Lock()
 
@@ -206,7 +248,7 @@ class _Pulls:
     def of(cls, service: Service) -> _Pulls:
         """Those of a service."""
         if "crowdsec" not in service.kept:
-            service.kept["crowdsec"] = cls(service.settings.folder / "bouncers.json")
+            service.kept.setdefault("crowdsec", cls(service.settings.folder / "bouncers.json"))
         pulls = service.kept["crowdsec"]
         assert isinstance(pulls, cls)
         return pulls
@@ -219,10 +261,10 @@ class _Pulls:
         """The version of the state that it was last told of; None where it never asked."""
         return self._versions.get(bouncer)
 
-    def assume(self, bouncer: str, told: dict[int, CrowdSecDecision]) -> None:
+    def assume(self, bouncer: str, told: Held) -> None:
         """Take it that the bouncer was told these."""
         with self._alone:
-            self._told.setdefault(bouncer, told)
+            self._told.setdefault(bouncer, (-1, told))
 
     def keep(self, bouncer: str, version: int) -> None:
         """Write the version that a bouncer was told of, where it is another than before."""
@@ -238,23 +280,25 @@ class _Pulls:
             fresh.replace(self._path)
 
     def since(
-        self, bouncer: str, now: dict[int, CrowdSecDecision], startup: bool
-    ) -> tuple[list[CrowdSecDecision], list[CrowdSecDecision]]:
-        """What is new and what is gone since the bouncer last asked."""
+        self, bouncer: str, version: int, held: Callable[[], Held], startup: bool
+    ) -> tuple[list[Decision], list[Decision]]:
+        """What is new and what is gone since the bouncer last asked. held: what it enforces by this version."""
+        told, before = self._told.get(bouncer, (-1, NOTHING))
+        if not startup and told == version and datetime.now(UTC) < before.until:
+            return [], []
+        now = held()
         with self._alone:
-            before = {} if startup else self._told.get(bouncer, {})
+            before = NOTHING if startup else self._told.get(bouncer, (-1, NOTHING))[1]
             self._told.pop(bouncer, None)
-            self._told[bouncer] = now
+            self._told[bouncer] = version, now
             if len(self._told) > MOST_BOUNCERS:
                 del self._told[next(iter(self._told))]
+        gone = [d for ident, d in before.by_id.items() if ident not in now.by_id]
         # One address may have passed from one decision to another: it is gone only where nothing is left on it.
-        still = {(d.scope, d.value) for d in now.values()}
-        gone = [d for ident, d in before.items() if ident not in now and (d.scope, d.value) not in still]
-        return [d for ident, d in now.items() if ident not in before], [_over(d) for d in gone]
-
-
-def _over(decision: CrowdSecDecision) -> CrowdSecDecision:
-    return decision.model_copy(update={"duration": "-1s"})
+        places = {(d.subject_kind, d.subject) for d in gone}
+        still = places and {place for d in now.by_id.values() if (place := (d.subject_kind, d.subject)) in places}
+        gone = [d for d in gone if (d.subject_kind, d.subject) not in still]
+        return [d for ident, d in now.by_id.items() if ident not in before.by_id], gone
 
 
 def _versions(path: Path) -> dict[str, int]:

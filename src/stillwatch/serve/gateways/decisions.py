@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from itertools import islice
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stillwatch.respond.decision import Decision, Measure
 from stillwatch.serve.access.callers import requires, service_of
@@ -53,13 +56,19 @@ class Fault(BaseModel):
 
 
 class Asked(BaseModel):
-    """Whom a look-up is about."""
+    """Whom a look-up is about: an account and its key; an address, where no account is given."""
 
     model_config = ConfigDict(extra="forbid")
 
-    account: Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+    account: Annotated[str, Field(min_length=1, max_length=LONGEST_ID)] | None = None
     key: Text | None = None
     address: Text | None = None
+
+    @model_validator(mode="after")
+    def _about_somebody(self) -> Self:
+        if self.account is None and not self.address:
+            raise ValueError("takes an account or an address")
+        return self
 
 
 class Batch(BaseModel):
@@ -117,8 +126,9 @@ async def look_up_many(
     return Answers(answers=[Answer.model_validate(told(decision)) for decision in found])
 
 
-@router.get("/decisions", summary="The decisions that stand")
-async def standing(
+# No coroutine, and JSON one by one: look-ups are answered between any two of them.
+@router.get("/decisions", summary="The decisions that stand", response_model=Page)
+def standing(
     *,
     request: Request,
     caller: Annotated[Principal, Depends(requires(Role.ANALYST))],
@@ -128,22 +138,24 @@ async def standing(
     dry_run: Annotated[bool, Query(description="those that would stand, had dry run been off")] = False,
     after: Annotated[str | None, Query(max_length=LONGEST_ID, description="the last id of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
-) -> Page:
+) -> Response:
     """In the order of their ids. Role `analyst`."""
     now = datetime.now(UTC)
-    held = service_of(request).standing
+    held = service_of(request).standing.in_order(dry_run=dry_run)
+    first = 0 if after is None else bisect_right(held, after, key=lambda decision: decision.decision_id)
     chosen = (
         decision
-        for decision in (held.planned() if dry_run else held)
+        for decision in islice(held, first, None)
         if decision.holds(now)
         and caller.sees(decision.account if decision.subject_kind != "account" else decision.subject)
-        and (after is None or decision.decision_id > after)
         and (account is None or account in (decision.subject, decision.account))
         and (campaign is None or decision.campaign_id == campaign)
         and (measure is None or decision.measure is Measure.of(measure))
     )
-    page = [listed(decision, dry_run) for _, decision in zip(range(limit + 1), chosen, strict=False)]
-    return Page(decisions=page[:limit], next=page[limit - 1].decision_id if len(page) > limit else None)
+    page = list(islice(chosen, limit + 1))
+    follows = orjson.dumps(page[limit - 1].decision_id if len(page) > limit else None)
+    bodies = b",".join(listed(decision, dry_run).model_dump_json().encode() for decision in page[:limit])
+    return Response(b'{"decisions":[%b],"next":%b}' % (bodies, follows), media_type="application/json")
 
 
 def listed(decision: Decision, dry_run: bool) -> Listed:

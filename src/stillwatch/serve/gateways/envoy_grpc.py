@@ -1,6 +1,6 @@
 """Envoy's ext_authz over gRPC: `envoy.service.auth.v3.Authorization/Check`.
 
-Envoy sends the headers of the customer's request; the account, key and address stand in those that the settings name.
+Envoy sends the headers of the customer's request; the account and key stand in those that the settings name.
 Our key comes as metadata of the call (`x-stillwatch-key`, or `authorization: Bearer …`).
 """
 
@@ -57,10 +57,7 @@ class Authorization:
             caller = without(Role.DECIDE)
         if not isinstance(caller, Principal):
             await context.abort(_CODES[caller.status], caller.message)
-        asked = named(request)
-        source = request.attributes.source.address.socket_address.address
-        asked.setdefault(self._service.settings.address_header, source)
-        status, headers, body = ask(self._service, caller, "envoy_grpc", asked)
+        status, headers, body = ask(self._service, caller, "envoy_grpc", named(request))
         self._service.metrics.requests.labels(ROUTE, "grpc", str(status)).inc()
         self._seconds.observe(time.perf_counter() - started)
         return response(status, headers, body)

@@ -69,14 +69,12 @@ def refusal_body(decision: Decision, status: int) -> bytes:
 
 
 def ask(service: Service, caller: Principal, gateway: str, named: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body for a request whose headers (names in lower case) name account, key and address."""
+    """Status, headers and body for a request whose headers (names in lower case) name account and key."""
     settings = service.settings
     account = named.get(settings.account_header, "")
     if not account:
         return UNNAMED.status, {}, UNNAMED.body
-    # Of a chain of forwarders the last is the one that the gateway saw itself.
-    address = named.get(settings.address_header, "").rpartition(",")[2].strip()
-    decision = service.look_up(caller, gateway, account, named.get(settings.key_header) or None, address or None)
+    decision = service.look_up(caller, gateway, account, named.get(settings.key_header) or None)
     over = decision is not None and decision.measure is Measure.THROTTLE and service.over_limit(decision, gateway)
     status, headers = verdict(decision, over)
     return status, headers, b"" if decision is None or status == 200 else refusal_body(decision, status)
@@ -96,7 +94,6 @@ def openapi(settings: ServeSettings, *, nginx: bool) -> dict[str, Any]:
         "x-stillwatch-key": "the gateway's key, with the role decide",
         settings.account_header: "id of the account",
         settings.key_header: "id of the account's key",
-        settings.address_header: "address that the request came from",
     }
     return {
         "get": {

@@ -6,7 +6,7 @@ Protocol: `litellm/types/proxy/guardrails/guardrail_hooks/generic_guardrail_api.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -42,7 +42,6 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     request_data: KeyMetadata = KeyMetadata()
-    request_headers: dict[str, Any] | None = None
     additional_provider_specific_params: Parameters | None = None
     input_type: Literal["request", "response"] = "request"
 
@@ -84,10 +83,7 @@ def judged(service: Service, caller: Principal, question: Question) -> Verdict:
     account = who.user_api_key_user_id or who.user_api_key_hash
     if question.input_type == "response" or not account:
         return Verdict(action="NONE")
-    headers = {name.lower(): str(value) for name, value in (question.request_headers or {}).items()}
-    decision = service.look_up(
-        caller, "litellm", account, who.user_api_key_hash, headers.get(service.settings.address_header)
-    )
+    decision = service.look_up(caller, "litellm", account, who.user_api_key_hash)
     if decision is None or decision.measure <= Measure.WITHHOLD_REASONING:
         return Verdict(action="NONE")
     if decision.measure is Measure.THROTTLE:

@@ -1,6 +1,7 @@
 """The look-up of one decision: the one route that is asked at every request, hence without a framework between.
 
-`GET /api/v1/decision?account=…&key=…&address=…`, role `decide`. Its description in the OpenAPI document is `OPENAPI`.
+`GET /api/v1/decision?account=…&key=…`, or `?address=…` alone; role `decide`. Its description in the OpenAPI document is
+`OPENAPI`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MOST_PARAMETERS: Final = 16
 
 _METHOD = Refusal(405, "method_not_allowed", "this answers GET", ((b"allow", b"GET"),))
 _BAD = Refusal(
-    422, "invalid_request", f"account takes 1 to {LONGEST_ID} characters; key and address are each given once"
+    422, "invalid_request", f"account takes 1 to {LONGEST_ID} characters; without one, address says whom it is about"
 )
 
 
@@ -52,12 +53,13 @@ async def _answered(service: Service, scope: Scope, send: Send) -> Refusal | Non
     asked = _asked(scope["query_string"])
     if asked is None:
         return _BAD
-    await answer(send, 200, service.answer(service.look_up(caller, "native", **asked)))
+    found = service.look_up(caller, "native", asked.get("account"), asked.get("key"), asked.get("address"))
+    await answer(send, 200, service.answer(found))
     return None
 
 
 def _asked(query: bytes) -> dict[str, str] | None:
-    """What the query asks for; None where it is none, or names something twice or no account."""
+    """What the query asks for; None where it is none, or names something twice, or neither account nor address."""
     asked: dict[str, str] = {}
     try:
         for pair in query.decode("ascii").split("&", MOST_PARAMETERS):
@@ -70,26 +72,27 @@ def _asked(query: bytes) -> dict[str, str] | None:
             asked[name] = unquote_plus(value, errors="strict") if "%" in value or "+" in value else value
     except UnicodeError:
         return None
-    return asked if 0 < len(asked.get("account", "")) <= LONGEST_ID else None
+    if "account" in asked:
+        return asked if 0 < len(asked["account"]) <= LONGEST_ID else None
+    return asked if asked.get("address") else None
 
 
-def _parameter(name: str, description: str, required: bool = False) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string"}
-    if required:
-        schema |= {"minLength": 1, "maxLength": LONGEST_ID}
-    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+def _parameter(name: str, description: str, **bounds: int) -> dict[str, Any]:
+    schema = {"type": "string", **bounds}
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
 
 OPENAPI: Final[dict[str, Any]] = {
     "get": {
         "tags": ["decisions"],
         "operationId": "look_up",
-        "summary": "What holds for a request of this account, key and address",
-        "description": "The hardest decision in force, or `observe` with no decision. Role `decide`.",
+        "summary": "What holds for a request of this account and key, or from this address",
+        "description": "The hardest decision in force, or `observe` with no decision. One of `account` and `address` "
+        "must be given. Role `decide`.",
         "parameters": [
-            _parameter("account", "id of the account", required=True),
+            _parameter("account", "id of the account", minLength=1, maxLength=LONGEST_ID),
             _parameter("key", "id of the account's key"),
-            _parameter("address", "address that the request came from"),
+            _parameter("address", "address that the request came from; counts where no account is given"),
         ],
         "security": [{"key": []}],
         "responses": {
