@@ -144,7 +144,7 @@ def test_one_that_lost_its_partitions_to_another_goes_on_and_nothing_is_lost(tmp
             slowly.setattr(sink, "take", slow)
             sent(producer, *(json.dumps(record(n)).encode() for n in range(20, 30)))
             until(lambda: following.ident, one)
-        lost = [line for line in caplog.messages if line.startswith("Kafka: ")]
+        lost = [line for line in caplog.messages if line.startswith("Kafka ")]
         sent(producer, *(json.dumps(record(n)).encode() for n in range(30, 50)))
         until(lambda: committed(one) == 50, one)
     finally:
@@ -179,7 +179,7 @@ def test_one_that_waits_for_room_stays_in_its_group(tmp_path, cluster, monkeypat
     sent(producer, *(json.dumps(record(n)).encode() for n in range(5, 9)))
     until(lambda: committed(topic) == 9, topic)
     assert sink.taken == 9
-    assert not [line for line in caplog.messages if line.startswith("Kafka: ")]
+    assert not [line for line in caplog.messages if line.startswith("Kafka ")]
     topic.close()
     spool.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 import socket
 import time
@@ -16,6 +17,7 @@ from stillwatch.serve.access.limits import Rate
 from stillwatch.serve.access.roles import Role
 from stillwatch.serve.app import create_app
 from stillwatch.serve.ingest.part import ingest
+from stillwatch.serve.logs import Lines
 from stillwatch.serve.settings import ServeSettings
 
 
@@ -226,6 +228,21 @@ def test_no_log_line_has_a_prompt_a_key_an_account_or_an_address(narrow, client)
     told = [line for line in map(json.loads, log.splitlines()) if line.get("route") == "/api/v1/decisions"]
     assert told[-1]["status"] == 200
     assert told[-1]["principal"] == key.split("_")[1]
+
+
+def formatted(name: str, message: str, error: BaseException | None = None) -> dict:
+    trace = (type(error), error, None) if error else None
+    return json.loads(Lines().format(logging.LogRecord(name, 40, "/lib/loop.py", 7, message, (), trace)))
+
+
+@pytest.mark.parametrize("name", ["_granian", "asyncio", "librdkafka", "root", "stillwatchful"])
+def test_of_another_librarys_line_only_its_place_is_kept(name):
+    line = formatted(name, f"Traceback: {PROMPT} of {ADDRESS}", ValueError(PROMPT))
+    assert PROMPT not in str(line)
+    assert ADDRESS not in str(line)
+    assert (line["logger"], line["event"], line["error"]) == (name, "a library says something", "ValueError")
+    assert formatted(name, PROMPT)["where"] == "loop.py:7"
+    assert formatted("stillwatch.spool", "the spool is not written to")["event"] == "the spool is not written to"
 
 
 def test_metrics_count_and_name_nobody(narrow, client):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stillwatch.serve.ingest.watching import Follower
     from stillwatch.serve.settings import ServeSettings
 
-console = Console(stderr=True, highlight=False)
+console = Console(highlight=False)
 
 # Seconds from one draining to the next, with --store.
 DRAIN_EVERY = 10.0
@@ -69,6 +69,7 @@ def watch(
 
     from stillwatch.serve.ingest.sink import Sink
     from stillwatch.serve.ingest.watching import follow
+    from stillwatch.serve.logs import set_up
     from stillwatch.serve.settings import load
     from stillwatch.serve.spool import Key, Limits, Spool
     from stillwatch.sources import FORMATS
@@ -79,6 +80,7 @@ def watch(
     settings = load(folder=folder, spool=spool)
     if access and not settings.join_seconds:
         raise InputError("--access: joining is off; set join_seconds of the service")
+    set_up(settings.log_level)
     key = Key.of_spool(settings.spool_folder, settings.spool_key_file)
     name = hashlib.sha256("\n".join(targets).encode()).hexdigest()[:12]
     with _stopping() as stop, ExitStack() as closing:

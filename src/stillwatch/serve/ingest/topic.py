@@ -15,10 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 from stillwatch.errors import EnvironmentFailure, InputError
 from stillwatch.serve.ingest.sink import Sink
 from stillwatch.serve.ingest.told import Told
+from stillwatch.serve.logs import say
 from stillwatch.sources import FORMATS, lines
 from stillwatch.sources.lines import Record
-
-log = logging.getLogger("stillwatch.watch")
 
 SCHEME = "kafka://"
 # Messages at a time, and how long to wait for as many: one sync to disk and one commit serve them all.
@@ -75,7 +74,7 @@ class Topic:
             "enable.auto.commit": False,
         }
         try:
-            self._consumer = Consumer({**given, **fixed}, logger=log)
+            self._consumer = Consumer({**given, **fixed}, logger=logging.getLogger("librdkafka"))
             self._consumer.subscribe([address.topic])
         except (KafkaException, ValueError, TypeError) as error:
             raise InputError(f"{config or address.brokers}: Kafka's client does not take it: {_said(error)}") from error
@@ -92,10 +91,11 @@ class Topic:
     def poll(self) -> int:
         """Take what has come, commit it; how many messages."""
         self._resume()
-        messages, self._kept = self._kept, []
+        messages: list[Any] = self._kept or self._consumer.consume(MESSAGES, WAIT)
+        self._kept = []
         values: list[tuple[str, bytes]] = []
         read: dict[tuple[str, int], int] = {}
-        for message in messages or self._consumer.consume(MESSAGES, WAIT):
+        for message in messages:
             if (error := message.error()) is not None:
                 self._failed(error)
                 continue
@@ -147,7 +147,7 @@ class Topic:
     def _failed(self, error: Any) -> None:
         if error.fatal():
             raise EnvironmentFailure(f"{self._address.brokers}: Kafka: {error.str()}")
-        log.warning("Kafka: %s", error.name())
+        say("Kafka refused something; it is tried again", logging.WARNING, error=error.name())
 
     def _by_format(self, values: list[tuple[str, bytes]]) -> Iterator[tuple[str, list[Record], Told]]:
         """Records of the same format together; a message is one record, or several lines of them."""
