@@ -36,11 +36,15 @@ class Address:
     @staticmethod
     def parse(url: str) -> Address:
         """Raises InputError where the URL is none such."""
-        parts = urlsplit(url)
+        takes = "takes kafka://HOST:PORT/TOPIC?group=GROUP; all else stands in --kafka-config"
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise InputError(f"{url!r}: {takes}") from error
         topic = parts.path.strip("/")
         asked = parse_qs(parts.query)
         if not parts.netloc or not topic or "/" in topic or asked.keys() - {"group"}:
-            raise InputError(f"{url}: takes kafka://HOST:PORT/TOPIC?group=GROUP; all else stands in --kafka-config")
+            raise InputError(f"{url!r}: {takes}")
         return Address(parts.netloc, topic, asked.get("group", ["stillwatch"])[0])
 
 
