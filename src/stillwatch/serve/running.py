@@ -18,7 +18,7 @@ from typing import Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
-from granian.http import HTTP1Settings
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
 
 from stillwatch.errors import EnvironmentFailure
@@ -130,6 +130,8 @@ def server_for(settings: ServeSettings) -> Any:
         http=HTTPModes.auto,
         websockets=False,
         http1_settings=HTTP1Settings(header_read_timeout=round(1000 * settings.body_seconds)),
+        # Who does not answer a ping is gone, whatever it has begun to send.
+        http2_settings=HTTP2Settings(keep_alive_interval=10_000, keep_alive_timeout=10),
         log_level=LogLevels.warning,
         log_dictconfig=CONFIGURATION,
         ssl_cert=settings.tls_certificate,
