@@ -187,7 +187,7 @@ def test_a_segment_is_sealed_in_time_without_further_traffic(tmp_path):
 
 def test_another_key_is_refused_by_name(tmp_path):
     written(tmp_path, [b"x"])
-    with pytest.raises(InputError, match=r"written with another key: spool_key_file takes"):
+    with pytest.raises(InputError, match=r"written with another key of the spool: spool_key_file takes"):
         spool_with = Spool(tmp_path, Key(b"z" * 32))
         spool_with.close()
     recovered(tmp_path, KEY)

@@ -149,7 +149,7 @@ def test_a_key_of_the_spool_that_others_read_or_that_is_another_is_refused_by_na
     spool.close()
     ended, error = started(tmp_path, spool_key_file=str(key))
     assert (ended, error.count("\n")) == (2, 1)
-    assert "spool_key_file takes the one that it was made with" in error
+    assert "written with another key of the spool: spool_key_file takes that one" in error
 
 
 def test_a_port_that_is_taken_is_refused_by_the_settings_name(tmp_path):

@@ -75,7 +75,7 @@ class Segment:
     def check(self, key: Key) -> None:
         """Raises InputError where it was written with another key."""
         if self.key_id != key.id:
-            raise InputError(f"{self.path}: written with another key: {SETTING} takes the one that it was made with")
+            raise InputError(f"{self.path}: written with another key of the spool: {SETTING} takes that one")
 
     def frames(self, key: Key) -> Iterator[bytes | None]:
         """The payloads in their order; None for a frame that is not as it was written, or for the rest of the file
