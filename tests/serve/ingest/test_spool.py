@@ -1,5 +1,6 @@
 """The spool: what was acknowledged is on disk, encrypted, and comes back once; what was torn is cut off."""
 
+import errno
 import os
 import stat
 import time
@@ -186,7 +187,7 @@ def test_a_segment_is_sealed_in_time_without_further_traffic(tmp_path):
 
 def test_another_key_is_refused_by_name(tmp_path):
     written(tmp_path, [b"x"])
-    with pytest.raises(InputError, match=r"written with another key of the spool"):
+    with pytest.raises(InputError, match=r"written with another key of the spool: spool_key_file takes"):
         spool_with = Spool(tmp_path, Key(b"z" * 32))
         spool_with.close()
     recovered(tmp_path, KEY)
@@ -194,6 +195,19 @@ def test_another_key_is_refused_by_name(tmp_path):
         recovered(tmp_path, Key(b"z" * 32))
     with pytest.raises(InputError, match="another key"):
         payloads(tmp_path, Key(b"z" * 32))
+
+
+def test_a_segment_that_cannot_be_begun_leaves_nothing_open_and_nothing_behind(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(segments, "_write", full)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space"):
+            Writing(tmp_path, KEY)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_full_spool_takes_nothing_and_says_when_to_come_again(tmp_path):

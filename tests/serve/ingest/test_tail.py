@@ -3,6 +3,8 @@
 import gzip
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -243,6 +245,17 @@ def test_the_command_takes_files_into_the_spool_and_the_store(tmp_path):
     assert "1 records taken" in ran.output
     cycle(tmp_path / "data").drain()
     assert ids(tmp_path / "data") == named(1, 2, 3, 4)
+
+
+def test_the_commands_log_is_json_and_its_answer_stands_apart(tmp_path):
+    packed = tmp_path / "secret-name.jsonl.gz"
+    packed.write_bytes(gzip.compress(lines(1).encode()))
+    command = [sys.executable, "-m", "stillwatch.cli", "watch", str(packed), "--folder", str(tmp_path), "--once"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
+    [line] = map(json.loads, ran.stderr.splitlines())
+    assert (line["level"], line["logger"]) == ("warning", "stillwatch.watch")
+    assert "secret-name" not in ran.stderr
+    assert ran.stdout == "0 records taken\n"
 
 
 def test_a_wrong_format_is_refused_by_name(tmp_path):

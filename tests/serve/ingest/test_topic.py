@@ -1,16 +1,17 @@
 """A Kafka topic, on the mock cluster that librdkafka brings: committed once durable, read again where it was not."""
 
 import json
+import threading
 import time
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer, TopicPartition
 from intake_service import cycle, ids, record
 
 from stillwatch.errors import InputError
 from stillwatch.serve.ingest.sink import Sink
 from stillwatch.serve.ingest.topic import Address, Topic, properties
-from stillwatch.serve.spool import Key, Spool
+from stillwatch.serve.spool import Key, Spool, SpoolBusy
 from stillwatch.sources.mapping import Chosen
 
 
@@ -28,10 +29,14 @@ def sent(producer, *values: bytes) -> None:
     assert producer.flush(10) == 0
 
 
-def followed(brokers: str, sink: Sink, folder) -> Topic:
+def followed(brokers: str, sink: Sink, folder, silent: int = 300_000) -> Topic:
+    """silent: milliseconds for which a member of the group may not ask."""
     config = folder / "client.properties"
     # The mock cluster lets a group go on without a member that has left only when its session has run out.
-    config.write_text("session.timeout.ms=6000\nheartbeat.interval.ms=500\n")
+    session = min(6000, silent)
+    config.write_text(
+        f"session.timeout.ms={session}\nheartbeat.interval.ms={session // 12}\nmax.poll.interval.ms={silent}\n"
+    )
     return Topic(Address.parse(f"kafka://{brokers}/traffic?group=g"), sink, config=config)
 
 
@@ -89,6 +94,94 @@ def test_what_was_not_durable_is_read_again_by_the_next_consumer(tmp_path, clust
     spool.close()
     cycle(tmp_path).drain()
     assert ids(tmp_path) == ["x1", "x2"]
+
+
+# Milliseconds for which a member may be silent: with fewer the mock cluster lets none in.
+SILENT = 4000
+
+
+def committed(topic: Topic) -> int:
+    """How many messages are committed, as far as the brokers say."""
+    try:
+        found = topic._consumer.committed([TopicPartition("traffic", p) for p in range(4)], timeout=10)
+    except KafkaException:
+        return 0
+    return sum(p.offset for p in found if p.offset > 0)
+
+
+def until(true, *polled: Topic, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        for topic in polled:
+            topic.poll()
+
+
+def test_one_that_lost_its_partitions_to_another_goes_on_and_nothing_is_lost(tmp_path, cluster, monkeypatch, caplog):
+    producer, brokers = cluster
+    spool, sink = spooled(tmp_path / "spool")
+    also, others = spooled(tmp_path / "spool")
+    sent(producer, *(json.dumps(record(n)).encode() for n in range(20)))
+    one = followed(brokers, sink, tmp_path, SILENT)
+    until(lambda: committed(one) == 20, one)
+    take, over = sink.take, threading.Event()
+
+    def follow() -> None:
+        other = followed(brokers, others, tmp_path)
+        while not over.is_set():
+            other.poll()
+        other.close()
+
+    following = threading.Thread(target=follow)
+
+    def slow(*given) -> None:
+        take(*given)
+        following.start()
+        time.sleep(SILENT / 1000 + 1)  # what it took is another's now
+
+    try:
+        with monkeypatch.context() as slowly:
+            slowly.setattr(sink, "take", slow)
+            sent(producer, *(json.dumps(record(n)).encode() for n in range(20, 30)))
+            until(lambda: following.ident, one)
+        lost = [line for line in caplog.messages if line.startswith("Kafka ")]
+        sent(producer, *(json.dumps(record(n)).encode() for n in range(30, 50)))
+        until(lambda: committed(one) == 50, one)
+    finally:
+        over.set()
+        if following.ident:
+            following.join()
+    assert lost
+    one.close()
+    spool.close()
+    also.close()
+    cycle(tmp_path).drain()
+    assert ids(tmp_path) == sorted(f"x{n}" for n in range(50))
+
+
+def test_one_that_waits_for_room_stays_in_its_group(tmp_path, cluster, monkeypatch, caplog):
+    producer, brokers = cluster
+    spool, sink = spooled(tmp_path / "spool")
+    sent(producer, *(json.dumps(record(n)).encode() for n in range(5)))
+    topic = followed(brokers, sink, tmp_path, SILENT)
+    append, asked = spool.append, []
+
+    def full(payload: bytes):
+        asked.append(time.monotonic())
+        if asked[-1] < asked[0] + SILENT / 1000 + 2:
+            raise SpoolBusy("the spool is full until it is drained", 1)
+        return append(payload)
+
+    monkeypatch.setattr(spool, "append", full)
+    until(lambda: sink.taken == 5, topic)
+    assert len(asked) > 3
+    assert committed(topic) == 5
+    sent(producer, *(json.dumps(record(n)).encode() for n in range(5, 9)))
+    until(lambda: committed(topic) == 9, topic)
+    assert sink.taken == 9
+    assert not [line for line in caplog.messages if line.startswith("Kafka ")]
+    topic.close()
+    spool.close()
 
 
 def test_an_address_that_is_none_is_refused():

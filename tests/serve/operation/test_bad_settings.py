@@ -2,15 +2,18 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import trustme
+from tests.serve.gateways.live import free_port
 
 from stillwatch.errors import InputError
 from stillwatch.serve.settings import ServeSettings, load
+from stillwatch.serve.spool import Key, Spool
 
 WRONG = {
     "port": ("high", "takes a whole number from 1 to 65,535"),
@@ -51,6 +54,9 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_it_takes(name, monkeypa
     [
         ({"tls_key": Path("key.pem")}, "missing; a certificate and its key are given together"),
         ({"host": "0.0.0.0"}, "--host: 0.0.0.0 is reached by others"),
+        ({"envoy_grpc": "0.0.0.0:9480"}, "--envoy-grpc: 0.0.0.0 is reached by others"),
+        ({"envoy_grpc": "[2001:db8::1]:9480"}, "--envoy-grpc: 2001:db8::1 is reached by others"),
+        ({"envoy_grpc": "127.0.0.1:99999"}, "--envoy-grpc: takes an address and a port from 1 to 65,535"),
         ({"oidc_issuer": "https://id.example"}, "missing; an issuer and an audience are given together"),
         ({"oidc_issuer": "http://id.example", "oidc_audience": "a"}, "--oidc-issuer: takes an https address"),
         ({"accounts": Path("none.parquet")}, "accounts takes a file that exists"),
@@ -62,7 +68,8 @@ def test_settings_that_do_not_go_together_are_refused(given, told):
 
 
 def test_a_proxy_with_tls_before_it_may_be_told(tmp_path):
-    assert load(host="0.0.0.0", plain_http=True).host == "0.0.0.0"
+    told = load(host="0.0.0.0", envoy_grpc="[::]:9480", plain_http=True)
+    assert (told.host, told.grpc_address) == ("0.0.0.0", ("::", 9480))
 
 
 def test_the_table_of_the_file_is_read_and_its_unknown_settings_refused(tmp_path):
@@ -97,19 +104,60 @@ def test_every_setting_says_what_it_takes():
     assert all(takes(name) for name in ServeSettings.model_fields)
 
 
+def test_a_variable_of_no_setting_is_refused(monkeypatch):
+    monkeypatch.setenv("STILLWATCH_SERVE_OPEN_METRIC", "true")
+    with pytest.raises(InputError, match="STILLWATCH_SERVE_OPEN_METRIC: no such setting"):
+        load()
+
+
+def started(folder: Path, **given: str) -> tuple[int, str]:
+    """Status and error of the command."""
+    environment = os.environ | {f"STILLWATCH_SERVE_{name.upper()}": value for name, value in given.items()}
+    command = [sys.executable, "-m", "stillwatch.cli", "serve"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    return done.returncode, done.stderr
+
+
 @pytest.mark.parametrize(
     ("given", "told", "status"),
     [
-        ({"STATE_URL": "mysql://x/y"}, "the state lives in SQLite (a path) or PostgreSQL", 2),
-        ({"HOST": "192.0.2.1", "PLAIN_HTTP": "true"}, "192.0.2.1:8480: cannot listen there", 4),
+        ({"state_url": "mysql://x/y"}, "the state lives in SQLite (a path) or PostgreSQL", 2),
+        ({"host": "192.0.2.1", "plain_http": "true"}, "192.0.2.1:8480: cannot listen there", 4),
+        ({"open_metric": "true"}, "STILLWATCH_SERVE_OPEN_METRIC: no such setting", 2),
+        ({"spool": "/proc/spool"}, "/proc/spool: spool takes a folder that can be written", 4),
     ],
 )
 def test_the_command_says_it_in_one_line_and_ends(tmp_path, given, told, status):
-    environment = os.environ | {f"STILLWATCH_SERVE_{name}": value for name, value in given.items()}
-    command = [sys.executable, "-m", "stillwatch.cli", "serve"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == status
-    assert told in done.stderr
-    assert done.stderr.count("\n") == 1
+    ended, error = started(tmp_path, **given)
+    assert ended == status
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_a_key_of_the_spool_that_others_read_or_that_is_another_is_refused_by_name(tmp_path):
+    key = tmp_path / "key"
+    key.write_bytes(bytes(32))
+    key.chmod(0o644)
+    ended, error = started(tmp_path, spool_key_file=str(key))
+    assert (ended, error.count("\n")) == (2, 1)
+    assert "others than its owner can read the spool's key (spool_key_file)" in error
+    key.chmod(0o600)
+    spool = Spool(tmp_path / "stillwatch-data" / "spool", Key(bytes(range(32))))
+    spool.append(b"frame").result()
+    spool.close()
+    ended, error = started(tmp_path, spool_key_file=str(key))
+    assert (ended, error.count("\n")) == (2, 1)
+    assert "written with another key of the spool: spool_key_file takes that one" in error
+
+
+def test_a_port_that_is_taken_is_refused_by_the_settings_name(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended, error = started(tmp_path, port=str(free_port()), envoy_grpc=f"127.0.0.1:{port}")
+        assert (ended, error.count("\n")) == (4, 1)
+        assert f"127.0.0.1:{port}: cannot listen there" in error
+        assert "envoy_grpc takes" in error
+    ended, error = started(tmp_path, port=str(port), envoy_grpc=f"127.0.0.1:{port}")
+    assert "envoy_grpc takes" in error

@@ -1,6 +1,8 @@
 """A service with narrow limits: what is too long, too slow or too often is refused, and logs tell of nobody."""
 
+import asyncio
 import json
+import logging
 import re
 import socket
 import time
@@ -10,8 +12,24 @@ import httpx
 import pytest
 from tests.serve.gateways.live import Live, decided, every, until
 
+from stillwatch.serve.access.keys import KeyFile, new
 from stillwatch.serve.access.limits import Rate
 from stillwatch.serve.access.roles import Role
+from stillwatch.serve.app import create_app
+from stillwatch.serve.ingest.part import ingest
+from stillwatch.serve.logs import Lines
+from stillwatch.serve.settings import ServeSettings
+
+
+class Nothing:
+    """A state in which nothing stands."""
+
+    def version(self):
+        return 1
+
+    def standing(self, at):
+        return 1, ()
+
 
 PROMPT = "a most private matter"
 ADDRESS = "203.0.113.77"
@@ -45,6 +63,96 @@ def test_a_body_that_is_too_long_is_refused_declared_or_not(narrow, client):
     undeclared = client.post("/api/v1/decisions/look-up", content=iter([b" " * 1024] * 4))
     assert undeclared.status_code == 413
     assert undeclared.json()["error"]["type"] == "too_large"
+
+
+class Stuck:
+    """A body that nobody may read."""
+
+    async def __call__(self):
+        raise AssertionError("read")
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """The whole application, and a key that may everything."""
+    folder = tmp_path_factory.mktemp("guarded")
+    token, kept = new("test", frozenset({Role.ADMIN}))
+    KeyFile(folder / "access.json").add(kept)
+    app = create_app(ServeSettings(folder=folder, open_appeals=True), Nothing(), ingest)
+    app.service.load()
+    return app, token
+
+
+def asked(app, path: str, receive, *headers: tuple[bytes, bytes]) -> tuple[int, bytes]:
+    """Status and body of what an application answers to a POST."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), *headers], "http_version": "1.1", "root_path": "",
+        "scheme": "http", "server": ("127.0.0.1", 1), "client": ("127.0.0.1", 2),
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+
+
+# Every route that takes a body.
+SENT_TO = [
+    "/v1/appeals/d1", "/api/v1/decisions/look-up", "/api/v1/verdicts", "/api/v1/cases/c1/close", "/v1/usage-metrics",
+    "/beta/litellm_basic_guardrail_api", "/v1/exchanges", "/v1/traces",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SENT_TO)
+def test_of_whom_nobody_knows_no_body_is_read(guarded, path):
+    wrong = (b"authorization", b"Bearer stillwatch_0_0")
+    status, told = asked(guarded[0], path, Stuck(), wrong, (b"content-length", b"15900000"))
+    assert (status, json.loads(told)["error"]["type"]) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize("path", SENT_TO[:5])
+@pytest.mark.parametrize("declared", [True, False])
+def test_what_the_framework_parses_is_short(guarded, path, declared):
+    app, token = guarded
+    body = b"[" + b"[]," * 100_000 + b"[]]"
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    length = [(b"content-length", b"%d" % len(body))] if declared else []
+    status, told = asked(app, path, receive, (b"x-api-key", token.encode()), *length)
+    assert (status, json.loads(told)["error"]["type"]) == (413, "too_large")
+
+
+def test_of_open_appeals_no_more_are_read_than_are_taken(guarded):
+    app, _ = guarded
+    app.service.appeals = Rate(per=60.0)
+    read = []
+
+    async def receive():
+        read.append(1)
+        return {"type": "http.request", "body": b"[]", "more_body": False}
+
+    statuses = [asked(app, "/v1/appeals/d1", receive)[0] for _ in range(40)]
+    assert set(statuses[:30]) == {422}
+    assert set(statuses[30:]) == {429}
+    assert len(read) == 30
+
+
+def test_a_thousand_look_ups_fit_and_a_prompt_of_any_length(guarded):
+    app, token = guarded
+    many = [{"account": f"account-{n}", "key": "k" * 64, "address": "2001:db8::1234:5678"} for n in range(1_000)]
+    prompt = {"texts": ["x" * 2_000_000], "request_data": {"user_api_key_user_id": "a"}}
+    for path, value in (("/api/v1/decisions/look-up", {"asked": many}), ("/beta/litellm_basic_guardrail_api", prompt)):
+        body = json.dumps(value).encode()
+
+        async def receive(body=body):
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        assert asked(app, path, receive, (b"x-api-key", token.encode()))[0] == 200
 
 
 def test_a_slow_sender_is_cut_off_and_holds_nobody_up(narrow, client):
@@ -120,6 +228,21 @@ def test_no_log_line_has_a_prompt_a_key_an_account_or_an_address(narrow, client)
     told = [line for line in map(json.loads, log.splitlines()) if line.get("route") == "/api/v1/decisions"]
     assert told[-1]["status"] == 200
     assert told[-1]["principal"] == key.split("_")[1]
+
+
+def formatted(name: str, message: str, error: BaseException | None = None) -> dict:
+    trace = (type(error), error, None) if error else None
+    return json.loads(Lines().format(logging.LogRecord(name, 40, "/lib/loop.py", 7, message, (), trace)))
+
+
+@pytest.mark.parametrize("name", ["_granian", "asyncio", "librdkafka", "root", "stillwatchful"])
+def test_of_another_librarys_line_only_its_place_is_kept(name):
+    line = formatted(name, f"Traceback: {PROMPT} of {ADDRESS}", ValueError(PROMPT))
+    assert PROMPT not in str(line)
+    assert ADDRESS not in str(line)
+    assert (line["logger"], line["event"], line["error"]) == (name, "a library says something", "ValueError")
+    assert formatted(name, PROMPT)["where"] == "loop.py:7"
+    assert formatted("stillwatch.spool", "the spool is not written to")["event"] == "the spool is not written to"
 
 
 def test_metrics_count_and_name_nobody(narrow, client):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from fastapi import Request
 
+from stillwatch.serve.access.limits import Scope
 from stillwatch.serve.access.roles import Principal, Role
 from stillwatch.serve.service import Refusal, Service, without
+
+# Where a request's scope keeps who sent it.
+CALLER: Final = "stillwatch.caller"
 
 
 class Refused(Exception):
@@ -25,7 +30,7 @@ def service_of(request: Request) -> Service:
 
 
 def requires(role: Role) -> Callable[[Request], Awaitable[Principal]]:
-    """A dependency that gives the caller, who has this role, and leaves it in `request.state.principal`."""
+    """A dependency that gives the caller, who has this role."""
 
     async def dependency(request: Request) -> Principal:
         caller = await anyone(request)
@@ -38,9 +43,15 @@ def requires(role: Role) -> Callable[[Request], Awaitable[Principal]]:
 
 async def anyone(request: Request) -> Principal:
     """The caller, whatever its roles; raises Refused where it has no key or token of this service."""
-    caller = await service_of(request).caller(request.scope["headers"])
+    caller = await who(service_of(request), request.scope)
     if not isinstance(caller, Principal):
         raise Refused(caller)
-    request.state.principal = caller
-    request.scope["caller"] = caller.name
     return caller
+
+
+async def who(service: Service, scope: Scope) -> Principal | Refusal:
+    """Who sent a request, found out once: before its body is read, or where it has none, when a route wants to know."""
+    known: Principal | Refusal | None = scope.get(CALLER)
+    if known is None:
+        known = scope[CALLER] = await service.caller(scope["headers"])
+    return known

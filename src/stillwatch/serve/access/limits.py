@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Allowed = Callable[[Scope], Awaitable["int | Fault"]]
 
 # Past this many names the oldest are forgotten: names of accounts come from outside.
 MOST_BUCKETS = 200_000
@@ -40,11 +41,25 @@ class Rate:
 
 
 class _Refused(Exception):
-    """A body that is too long or too slow."""
+    """A body that is too long or too slow, or of somebody who may not send one."""
 
 
-TOO_LARGE = (413, b'{"error":{"type":"too_large","message":"the body is longer than max_body allows"}}')
-TOO_SLOW = (408, b'{"error":{"type":"too_slow","message":"the body did not come within body_seconds"}}')
+class Fault(NamedTuple):
+    """An answer that says why there is no other: status, JSON, headers besides."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+TOO_SLOW = Fault(408, b'{"error":{"type":"too_slow","message":"the body did not come within body_seconds"}}')
+
+
+def too_large(most: int) -> Fault:
+    """Of a body of more bytes."""
+    return Fault(
+        413, b'{"error":{"type":"too_large","message":"the body is longer than the %d bytes taken here"}}' % most
+    )
 
 
 async def answer(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
@@ -55,11 +70,12 @@ async def answer(send: Send, status: int, body: bytes, headers: tuple[tuple[byte
 
 
 class Bounded:
-    """An application whose requests have bodies of at most `max_body` bytes, sent within `body_seconds`."""
+    """An application whose requests have bodies of bounded length, sent within `body_seconds`."""
 
-    def __init__(self, app: ASGIApp, max_body: int, body_seconds: float) -> None:
+    def __init__(self, app: ASGIApp, allowed: Allowed, body_seconds: float) -> None:
+        """allowed: how many bytes a request may send, or why none are read; asked before the first of them is."""
         self._app = app
-        self._max_body = max_body
+        self._allowed = allowed
         self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,10 +83,7 @@ class Bounded:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _declared(scope) > self._max_body:
-            await answer(send, *TOO_LARGE, headers=((b"connection", b"close"),))
-            return
-        body = _Body(receive, self._max_body, self._body_seconds)
+        body = _Body(scope, receive, self._allowed, self._body_seconds)
         started = False
 
         async def sent(message: Message) -> None:
@@ -83,17 +96,21 @@ class Bounded:
         with suppress(_Refused):
             await self._app(scope, body.receive, sent)
         if body.fault is not None and not started:
-            await answer(send, *body.fault, headers=((b"connection", b"close"),))
+            headers = ((b"connection", b"close"), *body.fault.headers)
+            await answer(send, body.fault.status, body.fault.body, headers)
 
 
 class _Body:
-    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
+    def __init__(self, scope: Scope, receive: Receive, allowed: Allowed, seconds: float) -> None:
+        self._scope = scope
         self._receive = receive
-        self._left = most
+        self._allowed = allowed
         self._seconds = seconds
-        self._until: float | None = None
+        self._most: int | None = None
+        self._read = 0
+        self._until = 0.0
         self._whole = False
-        self.fault: tuple[int, bytes] | None = None
+        self.fault: Fault | None = None
 
     async def receive(self) -> Message:
         if self._whole:
@@ -101,19 +118,32 @@ class _Body:
         if self.fault is not None:
             raise _Refused
         loop = asyncio.get_running_loop()
-        self._until = self._until or loop.time() + self._seconds
+        if self._most is None:
+            self._most = await self._begin()
+            self._until = loop.time() + self._seconds
         try:
             async with asyncio.timeout_at(self._until):
                 message = await self._receive()
         except TimeoutError:
-            self.fault = TOO_SLOW
-            raise _Refused from None
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            self.fault = TOO_LARGE
-            raise _Refused
+            raise self._refused(TOO_SLOW) from None
+        self._read += len(message.get("body", b""))
+        if self._read > self._most:
+            raise self._refused(too_large(self._most))
         self._whole = not message.get("more_body", False)
         return message
+
+    async def _begin(self) -> int:
+        """How many bytes may come; refused where none may, or where more are told of."""
+        most = await self._allowed(self._scope)
+        if isinstance(most, Fault):
+            raise self._refused(most)
+        if _declared(self._scope) > most:
+            raise self._refused(too_large(most))
+        return most
+
+    def _refused(self, fault: Fault) -> _Refused:
+        self.fault = fault
+        return _Refused()
 
 
 def _declared(scope: Scope) -> int:

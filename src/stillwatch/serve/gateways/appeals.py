@@ -12,13 +12,15 @@ from stillwatch.errors import InputError
 from stillwatch.respond.database import TEXT
 from stillwatch.respond.state import State
 from stillwatch.serve.access.callers import Refused, anyone, service_of
+from stillwatch.serve.access.limits import Scope
 from stillwatch.serve.access.roles import Principal, Role
 from stillwatch.serve.gateways.decisions import FAULTS, Answer, Fault
-from stillwatch.serve.service import LONGEST_ID, TOO_OFTEN, told, without
+from stillwatch.serve.service import LONGEST_ID, TOO_OFTEN, Refusal, Service, told, without
 
 # Appeals a minute from those who show no key, all together: each is something for a person to read.
 OPEN_RATE: Final = 30
 ANYBODY: Final = Principal("customer", frozenset())
+CREDENTIALS: Final = frozenset({b"authorization", b"x-stillwatch-key", b"x-api-key"})
 
 
 class Plea(BaseModel):
@@ -38,19 +40,17 @@ class Heard(BaseModel):
 
 async def customer(request: Request) -> Principal:
     """Who appeals: a gateway or portal on behalf of its customer, or, with `open_appeals`, whoever has the id."""
-    service = service_of(request)
-    if service.settings.open_appeals and not _shows_anything(request):
-        if not service.appeals.take("open", OPEN_RATE):
-            raise Refused(TOO_OFTEN)
-        return ANYBODY
     caller = await anyone(request)
-    if not (caller.may(Role.DECIDE) or caller.may(Role.ANALYST)):
+    if caller is not ANYBODY and not (caller.may(Role.DECIDE) or caller.may(Role.ANALYST)):
         raise Refused(without(Role.DECIDE))
     return caller
 
 
-def _shows_anything(request: Request) -> bool:
-    return any(name in request.headers for name in ("authorization", "x-stillwatch-key", "x-api-key"))
+def admitted(service: Service, scope: Scope) -> Principal | Refusal | None:
+    """Of a request to appeal that shows no key: who sent it, where such are taken, and not too many."""
+    if not service.settings.open_appeals or any(name in CREDENTIALS for name, _ in scope["headers"]):
+        return None
+    return ANYBODY if service.appeals.take("open", OPEN_RATE) else TOO_OFTEN
 
 
 router = APIRouter(prefix="/v1", tags=["decisions"], responses=FAULTS)

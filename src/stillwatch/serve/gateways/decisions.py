@@ -108,6 +108,7 @@ class Page(BaseModel):
 FAULTS: dict[int | str, dict[str, Any]] = {
     401: {"model": Fault, "description": "No key or token of this service"},
     403: {"model": Fault, "description": "The caller lacks the role"},
+    413: {"model": Fault, "description": "The body is too large"},
     422: {"model": Fault, "description": "Something in the request is not as it must be"},
     429: {"model": Fault, "description": "More requests a second than `rate`"},
 }

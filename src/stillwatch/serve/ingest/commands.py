@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stillwatch.serve.ingest.watching import Follower
     from stillwatch.serve.settings import ServeSettings
 
-console = Console(stderr=True, highlight=False)
+console = Console(highlight=False)
 
 # Seconds from one draining to the next, with --store.
 DRAIN_EVERY = 10.0
@@ -51,6 +51,15 @@ def watch(
         bool, typer.Option("--access", help="These are access logs: what they tell is joined on the request id.")
     ] = False,
     kafka_config: Annotated[Path | None, typer.Option(help="Kafka client's properties, name=value a line.")] = None,
+    overlap: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1_000_000.0,
+            help="Of LiteLLM's database: minutes before the newest row that are read again for rows that came late; "
+            "what comes later than that is missed.",
+        ),
+    ] = 15.0,
     every: Annotated[float, typer.Option(min=0.05, help="Seconds between looks where nothing came.")] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Take what there is, and end.")] = False,
 ) -> None:
@@ -60,6 +69,7 @@ def watch(
 
     from stillwatch.serve.ingest.sink import Sink
     from stillwatch.serve.ingest.watching import follow
+    from stillwatch.serve.logs import set_up
     from stillwatch.serve.settings import load
     from stillwatch.serve.spool import Key, Limits, Spool
     from stillwatch.sources import FORMATS
@@ -70,6 +80,7 @@ def watch(
     settings = load(folder=folder, spool=spool)
     if access and not settings.join_seconds:
         raise InputError("--access: joining is off; set join_seconds of the service")
+    set_up(settings.log_level)
     key = Key.of_spool(settings.spool_folder, settings.spool_key_file)
     name = hashlib.sha256("\n".join(targets).encode()).hexdigest()[:12]
     with _stopping() as stop, ExitStack() as closing:
@@ -80,7 +91,9 @@ def watch(
         sink = Sink(into, joining=joining, about=access, chosen=chosen, stopping=stop.is_set)
         closing.callback(_report, sink)
         kept = state or settings.spool_folder / f"watch-{name}.json"
-        followers = list(_followers(targets, kept, sink, format=format, kafka_config=kafka_config, closing=closing))
+        followers = list(
+            _followers(targets, kept, sink, format=format, kafka_config=kafka_config, overlap=overlap, closing=closing)
+        )
         drained = _Drained(settings, store) if store else None
         follow(followers, every, once=once, stopping=stop.is_set, meanwhile=drained or _nothing)
     if drained:
@@ -88,7 +101,14 @@ def watch(
 
 
 def _followers(
-    targets: list[str], state: Path, sink: Sink, *, format: str, kafka_config: Path | None, closing: ExitStack
+    targets: list[str],
+    state: Path,
+    sink: Sink,
+    *,
+    format: str,
+    kafka_config: Path | None,
+    overlap: float,
+    closing: ExitStack,
 ) -> Iterator[Follower]:
     """One for all files, and one for each topic and database."""
     from stillwatch.serve.ingest import spend_logs, topic
@@ -101,7 +121,8 @@ def _followers(
             closing.callback(followed.close)
             yield followed
         elif target.startswith(spend_logs.SCHEMES):
-            yield spend_logs.SpendLogs(target, state.with_name(f"{state.stem}-{number}{state.suffix}"), sink)
+            kept = state.with_name(f"{state.stem}-{number}{state.suffix}")
+            yield spend_logs.SpendLogs(target, kept, sink, overlap)
         else:
             files.append(target)
     if files:

@@ -28,7 +28,9 @@ class Sink:
         self._joining = joining
         self._about = about
         self._chosen = chosen
-        self._stopping = stopping
+        self.stopping = stopping
+        # Called again and again while there is no room, by those who must not fall silent for long.
+        self.meanwhile: list[Callable[[], None]] = []
         self.taken = 0
         self.set_aside: Counter[str] = Counter()
 
@@ -49,6 +51,8 @@ class Sink:
             except SpoolBusy as busy:
                 until = time.monotonic() + busy.retry_after
                 while time.monotonic() < until:
-                    if self._stopping():
+                    if self.stopping():
                         raise Stopped from busy
+                    for call in self.meanwhile:
+                        call()
                     time.sleep(0.1)

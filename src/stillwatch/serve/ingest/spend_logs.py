@@ -21,6 +21,7 @@ import orjson
 import pg8000.native
 
 from stillwatch.errors import EnvironmentFailure, InputError
+from stillwatch.serve.ingest.place import keep
 from stillwatch.serve.ingest.sink import Sink
 from stillwatch.serve.ingest.told import Told
 from stillwatch.sources.lines import Record
@@ -30,8 +31,8 @@ log = logging.getLogger("stillwatch.watch")
 SCHEMES = ("postgresql://", "postgres://")
 TABLE = '"LiteLLM_SpendLogs"'
 ROWS = 1_000
-# LiteLLM writes its batches within a minute; the rest is for requests that take long, and for proxies that lag.
-OVERLAP = timedelta(minutes=15)
+# Minutes. LiteLLM writes its batches within one; the rest is for requests that take long, and for proxies that lag.
+OVERLAP = 15.0
 _EPOCH = datetime(1970, 1, 1)
 
 _PAGE = (
@@ -41,15 +42,18 @@ _PAGE = (
 
 
 class SpendLogs:
-    """Follows the table. state: the file that keeps how far it was read."""
+    """Follows the table. state: the file that keeps how far it was read; overlap: minutes before its newest row that
+    are read again, since a row that comes later than that is not met."""
 
-    def __init__(self, url: str, state: Path, sink: Sink, overlap: timedelta = OVERLAP) -> None:
+    def __init__(self, url: str, state: Path, sink: Sink, overlap: float = OVERLAP) -> None:
         self._arguments = arguments(url)
         self._state = state
         self._sink = sink
-        self._overlap = overlap
+        self._overlap = timedelta(minutes=overlap)
         self._newest = self._kept()
+        # Rows that were taken, by id, and how many of them no round may do without.
         self._taken: dict[str, datetime] = {}
+        self._recent = 0
         self._connection: pg8000.native.Connection | None = None
         self._ever = False
 
@@ -72,18 +76,21 @@ class SpendLogs:
         return self._connection
 
     def _round(self, connection: pg8000.native.Connection) -> int:
-        """Read from the overlap to the end of the table."""
-        since = self._newest - self._overlap if self._newest > _EPOCH else _EPOCH
-        self._taken = {name: time for name, time in self._taken.items() if time >= since}
-        place, name, new = since, "", 0
-        while True:
+        """Read from the overlap to the end of the table, or until told to stop."""
+        place, name, new = self._since(), "", 0
+        while not self._sink.stopping():
             rows = connection.run(_PAGE, time=place, id=name, most=ROWS)
             names = [column["name"] for column in connection.columns or ()]
             page = [dict(zip(names, row, strict=True)) for row in rows]
             new += self._take([row for row in page if row["request_id"] not in self._taken])
             if len(page) < ROWS:
-                return new
+                break
             place, name = page[-1]["startTime"], page[-1]["request_id"]
+        return new
+
+    def _since(self) -> datetime:
+        """Where a round begins: no row that it may meet is older."""
+        return self._newest - self._overlap if self._newest > _EPOCH else _EPOCH
 
     def _take(self, rows: list[dict[str, Any]]) -> int:
         if not rows:
@@ -94,8 +101,16 @@ class SpendLogs:
         newest = max(row["startTime"] for row in rows)
         if newest > self._newest:
             self._newest = newest
-            self._keep()
+            keep(self._state, {"newest": newest.isoformat()})
+            self._forget()
         return len(rows)
+
+    def _forget(self) -> None:
+        """Let go of the rows that no round meets again, whenever there may be as many of them as of others."""
+        if len(self._taken) > 2 * self._recent + ROWS:
+            since = self._since()
+            self._taken = {name: time for name, time in self._taken.items() if time >= since}
+            self._recent = len(self._taken)
 
     def _kept(self) -> datetime:
         try:
@@ -104,11 +119,6 @@ class SpendLogs:
             return _EPOCH
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(f"{self._state}: damaged: remove it to read the table from its beginning") from error
-
-    def _keep(self) -> None:
-        temporary = self._state.with_name(f".{self._state.name}.{os.getpid()}")
-        temporary.write_bytes(orjson.dumps({"newest": self._newest.isoformat()}))
-        temporary.rename(self._state)
 
 
 def payload(row: dict[str, Any]) -> dict[str, Any]:

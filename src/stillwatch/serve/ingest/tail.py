@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from stillwatch.errors import InputError
+from stillwatch.serve.ingest.place import keep
 from stillwatch.serve.ingest.sink import Sink
 from stillwatch.serve.ingest.told import Told
 from stillwatch.sources import FORMATS, lines
@@ -94,12 +95,7 @@ class Tail:
             raise InputError(f"{self._state}: damaged: remove it to read the files from their beginning") from error
 
     def _keep(self) -> None:
-        temporary = self._state.with_name(f".{self._state.name}.{os.getpid()}")
-        with temporary.open("wb") as file:
-            file.write(orjson.dumps({"files": [asdict(f) for f in self._files.values()]}))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(self._state)
+        keep(self._state, {"files": [asdict(f) for f in self._files.values()]})
 
     def _named(self) -> Iterator[Path]:
         """The files that the targets mean; what a folder or glob means may change at any time."""

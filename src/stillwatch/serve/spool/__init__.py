@@ -3,7 +3,7 @@ acknowledged, and gone once it is drained or expired. The one place where a prom
 
 from stillwatch.serve.spool.key import Key
 from stillwatch.serve.spool.payload import Payload
-from stillwatch.serve.spool.segment import Segment, expired, oldest, recovered, sealed, used
+from stillwatch.serve.spool.segment import Segment, check, expired, oldest, recovered, sealed, used
 from stillwatch.serve.spool.writer import Limits, Spool, SpoolBusy
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Segment",
     "Spool",
     "SpoolBusy",
+    "check",
     "expired",
     "oldest",
     "recovered",

@@ -12,9 +12,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from stillwatch.errors import InputError
+from stillwatch.errors import EnvironmentFailure, InputError
 
 FILE = "spool.key"
+# The setting that names another file.
+SETTING = "spool_key_file"
 # AES-256: a key of fewer bytes than it uses would be its weakest part.
 BYTES = 32
 
@@ -38,23 +40,27 @@ class Key:
             mode = path.stat().st_mode
             secret = path.read_bytes()
         except OSError as error:
-            raise InputError(f"{path}: cannot read the spool's key: {error.strerror}") from error
+            raise InputError(f"{path}: cannot be read as the spool's key ({SETTING}): {error.strerror}") from error
         if mode & 0o077:
-            raise InputError(f"{path}: others than its owner can read the spool's key: chmod 600 {path}")
+            raise InputError(f"{path}: others than its owner can read the spool's key ({SETTING}): chmod 600 {path}")
         if len(secret) < BYTES:
-            raise InputError(f"{path}: the spool's key has at least {BYTES} bytes; this one has {len(secret)}")
+            raise InputError(f"{path}: the spool's key ({SETTING}) has at least {BYTES} bytes; this has {len(secret)}")
         return Key(secret)
 
     @staticmethod
     def of_spool(folder: Path, given: Path | None) -> Key:
-        """The key in the file given, else the spool's own, made at first use, as is the folder."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if given is not None:
-            return Key.read(given)
+        """The key in the file given, else the spool's own, made at first use, as is the folder.
+
+        Raises InputError as `read` does, and EnvironmentFailure where the folder cannot be written.
+        """
         own = folder / FILE
-        if not own.exists():
-            _make(own)
-        return Key.read(own)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if given is None and not own.exists():
+                _make(own)
+        except OSError as error:
+            raise EnvironmentFailure(f"{folder}: spool takes a folder that can be written: {error.strerror}") from error
+        return Key.read(own if given is None else given)
 
 
 def _make(path: Path) -> None:

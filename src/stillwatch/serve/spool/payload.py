@@ -46,11 +46,14 @@ class Payload:
 
     @staticmethod
     def decoded(data: bytes) -> Payload:
-        """What `encoded` made, with the columns that it has."""
-        with pa.ipc.open_stream(pa.py_buffer(data)) as stream:
-            rows = stream.read_next_batch()
-        meta = orjson.loads(rows.schema.metadata[_META])
-        return Payload(rows.replace_schema_metadata(None), meta["format"], meta["about"], meta["rejected"])
+        """What `encoded` made, with the columns that it has; raises ValueError where it did not make it."""
+        try:
+            with pa.ipc.open_stream(pa.py_buffer(data)) as stream:
+                rows = stream.read_next_batch()
+            meta = orjson.loads(rows.schema.metadata[_META])
+            return Payload(rows.replace_schema_metadata(None), meta["format"], meta["about"], meta["rejected"])
+        except (pa.ArrowException, OSError, StopIteration, KeyError, TypeError, ValueError) as error:
+            raise ValueError("no frame of a spool") from error
 
     def spooled(self) -> pa.RecordBatch:
         """The rows with all columns of `SPOOLED`; those that this frame has none of are null."""

@@ -25,7 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from stillwatch.errors import InputError
-from stillwatch.serve.spool.key import Key, sync_folder
+from stillwatch.serve.spool.key import SETTING, Key, sync_folder
 
 MAGIC = b"SWSPOOL1"
 _HEADER = struct.Struct("<8s16s8sq")
@@ -72,6 +72,11 @@ class Segment:
         magic, identity, key_id, begun_us = _HEADER.unpack(found)
         return Segment(path, identity, key_id, begun_us) if magic == MAGIC else None
 
+    def check(self, key: Key) -> None:
+        """Raises InputError where it was written with another key."""
+        if self.key_id != key.id:
+            raise InputError(f"{self.path}: written with another key of the spool: {SETTING} takes that one")
+
     def frames(self, key: Key) -> Iterator[bytes | None]:
         """The payloads in their order; None for a frame that is not as it was written, or for the rest of the file
         where its length cannot be right. Raises InputError where the key is another."""
@@ -80,8 +85,7 @@ class Segment:
 
     def _walk(self, key: Key) -> Iterator[tuple[int, bytes | None]]:
         """Where each frame ends, and its payload."""
-        if self.key_id != key.id:
-            raise InputError(f"{self.path}: written with another key of the spool: give the one that it was made with")
+        self.check(key)
         cipher, header, number = key.of_segment(self.id), self.header, 0
         with self.path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -125,10 +129,16 @@ class Writing:
         # The lock before the name: whoever sees an open segment without a lock may take its writer for dead.
         temporary = folder / f".{self.segment.path.name}"
         self._handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        fcntl.flock(self._handle, fcntl.LOCK_EX)
-        self.size = self.synced = os.write(self._handle, self._header)
-        temporary.rename(self.segment.path)
         self._named = False
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX)
+            _write(self._handle, self._header)
+            temporary.rename(self.segment.path)
+        except BaseException:
+            os.close(self._handle)
+            temporary.unlink(missing_ok=True)
+            raise
+        self.size = self.synced = len(self._header)
 
     def append(self, payload: bytes) -> None:
         """Encrypt and write one frame."""
@@ -219,10 +229,18 @@ def recovered(folder: Path, key: Key) -> Recovered:
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > ABANDONED:
                 path.unlink()
-    for found in sealed(folder):
-        if found.key_id != key.id:
-            raise InputError(f"{found.path}: written with another key of the spool: give the one that it was made with")
+    check(folder, key)
     return Recovered(segments, cut)
+
+
+def check(folder: Path, key: Key) -> None:
+    """Raises InputError where a segment was written with another key, or is of no kind that is known."""
+    for segment in sealed(folder):
+        segment.check(key)
+    for path in folder.glob(f"*{OPEN}"):
+        with suppress(FileNotFoundError):
+            if (written := Segment.at(path)) is not None:
+                written.check(key)
 
 
 def _dead(handle: int) -> bool:
