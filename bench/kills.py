@@ -32,6 +32,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench.live_service import Ended, LiveService, rows_of
+from stillwatch.errors import InputError
 from stillwatch.respond.looks import findings_of
 from stillwatch.respond.state import State
 from stillwatch.serve.spool import sealed, used
@@ -223,6 +224,15 @@ def _handed_on(folder: Path) -> set[Path]:
     return set((folder / "judged").glob(".findings.stillwatch-*/findings.json"))
 
 
+def judged_of_all(folder: Path) -> bool:
+    """Whether the newest findings of all traffic are of all that is in the store."""
+    manifest = newest(folder / "store")
+    with suppress(InputError):
+        found = findings_of(folder / "judged" / "findings").traffic
+        return manifest is not None and found.exchanges + found.duplicates == manifest.rows
+    return False
+
+
 def compare(harassed: Harassed) -> bool:
     """What is there against what was acknowledged."""
     told, folder = harassed.told, harassed.service.folder
@@ -260,6 +270,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=6.0, help="at most, from one kill to the next")
+    parser.add_argument(
+        "--newest", type=int, default=200_000, help="`newest_exchanges`: where more has come, all is judged beside"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=None, help="where; by default a temporary folder")
     given = parser.parse_args()
@@ -270,6 +283,7 @@ def main() -> int:
         service = LiveService(
             place / "service", cycle_seconds=1, refresh_seconds=0.2, log_level="info",
             accounts=place / "world" / "accounts.parquet", models=place / "world" / "models.parquet",
+            newest_exchanges=given.newest,
         )  # fmt: skip
         service.adopt(POLICY)
         service.start()
@@ -278,6 +292,7 @@ def main() -> int:
             killed = harassed.run(given.kills, given.seconds)
             # What is judged is gone from it.
             within(PATIENCE, "the spool to be drained", lambda: not used(service.folder / "spool"), 0.2)
+            within(PATIENCE, "a judgement of all of it", lambda: judged_of_all(service.folder), 0.5)
         except (TimeoutError, Ended) as error:
             print(f"failed: {error}\nthe end of the service's log:\n{service.log.read_text()[-3_000:]}", flush=True)
             return 1

@@ -32,8 +32,8 @@ class Trace:
 
     name: as links.parquet has it. view: of evidence, "" where the value leads to its holders and weighs nothing
     further. everyone: whether values that one account alone holds are kept; they are few where an
-    account has one value, and as many as exchanges otherwise. text: whether the value is a passage, which is named as
-    the report names it, and only where k accounts share it.
+    account has one value, and as many as exchanges otherwise. text: whether the value is a passage (a number), which is
+    named as the report names it, and only where k accounts share it.
     """
 
     name: str
@@ -70,7 +70,7 @@ def traces() -> tuple[Trace, ...]:
         Trace(
             "passage",
             "",
-            "SELECT c.account_no, CAST(c.passage AS VARCHAR) AS value FROM carried AS c "
+            "SELECT c.account_no, c.passage AS value FROM carried AS c "
             "JOIN (SELECT DISTINCT passage FROM job_passages) AS j ON j.passage = c.passage",
             text=True,
         ),
@@ -105,7 +105,8 @@ class Keyed:
 def _rows(engine: Engine, trace: Trace, k: int) -> Iterator[pa.RecordBatch]:
     """account_id, value in clear, values (of the account), holders, known."""
     least = k if trace.text else 1 if trace.everyone else 2
-    engine.create("link", f"SELECT DISTINCT account_no, CAST(value AS VARCHAR) AS value FROM ({trace.sql})")
+    value = "value" if trace.text else "CAST(value AS VARCHAR) AS value"
+    engine.create("link", f"SELECT DISTINCT account_no, {value} FROM ({trace.sql})")
     return engine.batches(
         "SELECT p.account_id, l.value, o.values, h.holders, (SELECT count(DISTINCT account_no) FROM link) AS known "
         "FROM link AS l JOIN (SELECT value, count(*) AS holders FROM link GROUP BY value) AS h ON h.value = l.value "
@@ -121,7 +122,7 @@ def _named(values: pa.Array, trace: Trace, keyed: Keyed) -> pa.Array:
     """Every value under its hash, each distinct one hashed once; of what is a hash already, as the report writes it."""
     coded = values.dictionary_encode()
     if trace.text:
-        names = hexadecimal(coded.dictionary.cast(pa.int64()))
+        names = hexadecimal(coded.dictionary)
     else:
         names = pa.array([keyed(trace.name, v) for v in coded.dictionary.to_pylist()], pa.string())
     return pc.take(names, coded.indices)
