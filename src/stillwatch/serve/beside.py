@@ -14,9 +14,11 @@ STOP_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A judgement of all: how many accounts there were, when it began (seconds since 1970), and how many it took."""
+    """A judgement of all: of how many accounts and exchanges, when it began (seconds since 1970), and how many seconds
+    it took."""
 
     accounts: int
+    exchanges: int
     began: float
     seconds: float
 

@@ -32,6 +32,9 @@ UPKEEP_AT = 64
 # Of a store that holds more than the newest exchanges, all are judged again once that takes no more than this share of
 # the time: while it goes on, what comes is judged on the same cores.
 WHOLE_SHARE = 0.1
+# Or once so much has come, as a share of what there was: where a campaign sends more than the newest exchanges are,
+# those are its own, and there is nobody among them beside whom it would be seen.
+WHOLE_GROWTH = 0.1
 
 
 class _Stopped(BaseException):
@@ -184,7 +187,7 @@ class Cycle:
         if large and self._whole is None and self._start is not None:
             self._whole = self._earlier()
             self._behind = self._whole is not None
-        due = self._due()
+        due = self._due(rows)
         whole = not large or self._whole is None or self._all_asked.is_set() or (due and self._start is None)
         if whole:
             self._break_off()
@@ -198,10 +201,13 @@ class Cycle:
             self._behind = False
         return judged
 
-    def _due(self) -> bool:
-        """Whether the time has come to judge the whole store, and not its newest exchanges alone."""
+    def _due(self, rows: int) -> bool:
+        """Whether the time has come to judge the whole store, which holds so many, and not its newest alone."""
         now, last = time.time(), self._whole
-        return last is None or (now >= self._not_before and now - last.began >= last.seconds / WHOLE_SHARE)
+        if last is None:
+            return True
+        long_ago = now - last.began >= last.seconds / WHOLE_SHARE
+        return now >= self._not_before and (long_ago or rows >= (1 + WHOLE_GROWTH) * last.exchanges)
 
     def _judge(self, drain: Drain, *, whole: bool) -> Judged:
         """Judge what waits with what there is: with all of it, or with what came last."""
@@ -285,7 +291,8 @@ class Cycle:
         """What is known of a judgement of all before this process began, which has to be made again; None where there
         was none."""
         try:
-            return Whole(findings_of(self.plan.findings).traffic.accounts, began=0.0, seconds=0.0)
+            found = findings_of(self.plan.findings).traffic
+            return Whole(found.accounts, exchanges=0, began=0.0, seconds=0.0)
         except InputError:
             return None
 
@@ -394,4 +401,5 @@ class Cycle:
 
 
 def _whole_of(judged: Judged) -> Whole:
-    return Whole(judged.findings.traffic.accounts, judged.began, judged.seconds)
+    found = judged.findings.traffic
+    return Whole(found.accounts, found.exchanges + found.duplicates, judged.began, judged.seconds)

@@ -73,6 +73,12 @@ def test_what_stands_beside_the_traffic_is_read_anew_each_cycle(tmp_path):
     assert one.once().findings.traffic.exchanges == 3  # though nothing came since
 
 
+def never_again(monkeypatch) -> None:
+    """All is judged again in years, however much comes."""
+    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e-9)
+    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_GROWTH", 1e9)
+
+
 def test_between_judgements_of_all_those_that_came_last_are_judged(tmp_path, monkeypatch):
     handed = []
     one = cycle(tmp_path, newest=4, hand_on=handed.append)
@@ -87,7 +93,7 @@ def test_between_judgements_of_all_those_that_came_last_are_judged(tmp_path, mon
         assert whole == (judged.of_accounts is None)
         return judged.findings.traffic.exchanges, whole, judged.of_accounts
 
-    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e-9)  # all again in years
+    never_again(monkeypatch)
     send(tmp_path, 1, 2, 3)
     assert told() == (3, True, None)
     send(tmp_path, 4, 5, 6)
@@ -153,7 +159,7 @@ def test_what_comes_is_judged_while_all_is_judged_beside(tmp_path, monkeypatch):
     assert len(started) == 2  # what came since was not judged with all
     over(started)
     assert published(tmp_path) == 9
-    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e-9)
+    never_again(monkeypatch)
     assert one.once() is None
     assert sealed(tmp_path / "spool") == []
     assert len(started) == 2
@@ -193,7 +199,7 @@ def test_another_policy_breaks_off_what_is_judged_beside_and_has_all_judged_firs
 
 
 def test_a_new_process_has_all_judged_beside_where_that_was_done_before(tmp_path, monkeypatch):
-    monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e-9)
+    never_again(monkeypatch)
     (tmp_path / "go").touch()
     one, _ = judged_beside(tmp_path, "well")
     send(tmp_path, 7)
@@ -212,8 +218,21 @@ def test_a_new_process_has_all_judged_beside_where_that_was_done_before(tmp_path
     assert len(started) == 1
 
 
-def test_what_was_judged_of_all_and_not_handed_on_is_judged_of_all_again(tmp_path, monkeypatch):
+def test_all_is_judged_again_once_the_store_has_grown_by_a_tenth(tmp_path, monkeypatch):
     monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e-9)
+    send(tmp_path, *range(20))
+    one = cycle(tmp_path, newest=20)
+    one.once()
+    whole = []
+    for number in range(20, 26):
+        send(tmp_path, number)
+        whole.append(one.once().of_accounts is None)
+    # Asked before what came is taken in. All 21 are judged, since there were no more than 20; again with 24 there.
+    assert whole == [True, False, False, False, True, False]
+
+
+def test_what_was_judged_of_all_and_not_handed_on_is_judged_of_all_again(tmp_path, monkeypatch):
+    never_again(monkeypatch)
     send(tmp_path, 1, 2, 3)
     cycle(tmp_path).drain()
     faults = [RuntimeError("out of reach")]
