@@ -5,9 +5,10 @@ shipped, with a cycle of ten seconds and an enforced policy. Then the campaign's
 other. The clock runs from the answer to the last batch until the look-up names a measure against two of its accounts
 that had none before, asked every 50 ms. The service's log says how long the judgement of that took, by stage.
 
-With `--campaigns` each of several is held back and posted in its turn, so that one run gives several figures. The first
-comes while all that the store holds is being judged, which the service begins with; the others when that is over.
-`--world` takes a world that is there already, with its `truth_` files; nothing is written there.
+With `--campaigns` each of several is held back and posted in its turn, and with `--parts` the accounts of each in so many
+parts, so that one run gives several figures: when in a cycle the last exchange comes is left to chance. The first comes
+while all that the store holds is being judged, which the service begins with; the others when that is over. `--world`
+takes a world that is there already, with its `truth_` files; nothing is written there.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +115,15 @@ def _under(http: httpx.Client, accounts: set[str]) -> int:
     return sum(measure != "observe" for measure in measures(http, accounts).values())
 
 
+def parts_of(held: dict[str, pa.Table], parts: int) -> Iterator[tuple[str, pa.Table]]:
+    """The traffic of each campaign, its accounts dealt into so many parts."""
+    for campaign, traffic in held.items():
+        accounts = traffic["account_id"].unique().sort()
+        for part in range(parts):
+            dealt = accounts.take(pa.array(range(part, len(accounts), parts), pa.int64()))
+            yield f"{campaign}, part {part + 1} of {parts}", traffic.filter(pc.is_in(traffic["account_id"], dealt))
+
+
 def measured(given: argparse.Namespace, place: Path) -> dict[str, Any]:
     """All of it."""
     world = given.world or place / "world"
@@ -131,9 +143,11 @@ def measured(given: argparse.Namespace, place: Path) -> dict[str, Any]:
     service.adopt(POLICY)
     service.start()
     try:
-        figures = []
-        for campaign, traffic in held.items():
+        figures, draw = [], random.Random(given.seed)
+        for campaign, traffic in parts_of(held, given.parts):
+            time.sleep(draw.uniform(0.0, CYCLE_SECONDS))
             figures.append({"campaign": campaign, **waited(service, traffic)})
+            print(json.dumps(figures[-1]), file=sys.stderr, flush=True)
             while not (whole := of_all(service)):
                 time.sleep(1.0)
     finally:
@@ -151,6 +165,7 @@ def main() -> int:
     parser.add_argument("--exchanges", type=int, default=100_000, help="of the world that is made")
     parser.add_argument("--world", type=Path, default=None, help="a world that is there already")
     parser.add_argument("--campaigns", nargs="*", help="to hold back, by the truth's names; by default the smallest")
+    parser.add_argument("--parts", type=int, default=1, help="in how many a campaign's accounts are posted")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=None, help="where; by default a temporary folder")
     given = parser.parse_args()
