@@ -5,10 +5,10 @@ shipped, with a cycle of ten seconds and an enforced policy. Then the campaign's
 other. The clock runs from the answer to the last batch until the look-up names a measure against two of its accounts
 that had none before, asked every 50 ms. The service's log says how long the judgement of that took, by stage.
 
-With `--campaigns` each of several is held back and posted in its turn, and with `--parts` the accounts of each in so many
-parts, so that one run gives several figures: when in a cycle the last exchange comes is left to chance. The first comes
-while all that the store holds is being judged, which the service begins with; the others when that is over. `--world`
-takes a world that is there already, with its `truth_` files; nothing is written there.
+With `--campaigns` each of several is held back and posted in its turn, and with `--parts` the accounts of each in so
+many parts, so that one run gives several figures: when in a cycle the last exchange comes is left to chance. The first
+half comes while all that the store holds is being judged, which the service begins with; the others when that is over.
+`--world` takes a world that is there already, with its `truth_` files; nothing is written there.
 """
 
 from __future__ import annotations
@@ -144,12 +144,13 @@ def measured(given: argparse.Namespace, place: Path) -> dict[str, Any]:
     service.start()
     try:
         figures, draw = [], random.Random(given.seed)
-        for campaign, traffic in parts_of(held, given.parts):
+        for number, (campaign, traffic) in enumerate(parts_of(held, given.parts)):
             time.sleep(draw.uniform(0.0, CYCLE_SECONDS))
             figures.append({"campaign": campaign, **waited(service, traffic)})
             print(json.dumps(figures[-1]), file=sys.stderr, flush=True)
-            while not (whole := of_all(service)):
+            while number >= (len(held) * given.parts - 1) // 2 and not of_all(service):
                 time.sleep(1.0)
+        whole = of_all(service)
     finally:
         service.stop()
     return {
