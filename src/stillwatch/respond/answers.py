@@ -14,11 +14,11 @@ from stillwatch.respond import reasons
 from stillwatch.respond.changes import Change
 from stillwatch.respond.cycle import held
 from stillwatch.respond.decide import made, milder, touched
-from stillwatch.respond.decision import Decision, Measure
+from stillwatch.respond.decision import Decision, Measure, decision_of
 from stillwatch.respond.found import Found
 from stillwatch.respond.policy import Policy
 from stillwatch.respond.schema import APPEALS, CASES, DECISIONS
-from stillwatch.respond.state import State, decision_of, policy_in_force, standing, verdicts
+from stillwatch.respond.state import State, policy_in_force, standing, verdicts
 
 SAID = ("confirmed", "dismissed", "explained")
 

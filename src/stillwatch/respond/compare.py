@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, Table, select
 
 from stillwatch.respond.audit import Entry, Fault, canonical
 from stillwatch.respond.changes import appeal_told
+from stillwatch.respond.decision import decision_of
 from stillwatch.respond.schema import APPEALS, CASES, CITED, DECISIONS, INDICATORS, POLICIES, VERDICTS
-from stillwatch.respond.state import decision_of
 
 Told = dict[str, Any]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -94,3 +95,25 @@ class Decision:
             "appeal": self.appeal,
             "dry_run": self.dry_run,
         }
+
+
+def decision_of(row: Any) -> Decision:
+    """A decision from its row in the state."""
+    throttled = row.requests_per_minute is not None
+    return Decision(
+        decision_id=row.decision_id,
+        subject_kind=row.subject_kind,
+        subject=row.subject,
+        measure=Measure.of(row.measure),
+        reason=row.reason,
+        campaign_id=row.campaign_id,
+        probability=row.probability,
+        created=row.created,
+        expires=row.expires,
+        appeal=row.appeal,
+        evidence=tuple(json.loads(row.evidence)),
+        account=row.account,
+        limits=Limits(row.requests_per_minute, row.tokens_per_minute) if throttled else None,
+        verification=row.verification,
+        dry_run=row.dry_run,
+    )

@@ -19,12 +19,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, Engine, Row, Select, func, or_, select
+from sqlalchemy import Connection, Engine, Select, func, or_, select
 
 from stillwatch.errors import InputError
 from stillwatch.respond import audit, database
 from stillwatch.respond.changes import MACHINE, Change
-from stillwatch.respond.decision import Decision, Limits, Measure
+from stillwatch.respond.compare import compared
+from stillwatch.respond.decision import Decision, Measure, decision_of
 from stillwatch.respond.policy import DEFAULTS, Policy, as_toml, parse_policy
 from stillwatch.respond.schema import APPEALS, CASES, CITED, CYCLES, DECISIONS, HEAD, INDICATORS, POLICIES, VERDICTS
 from stillwatch.respond.standing import Turned
@@ -288,32 +289,9 @@ class State:
 
     def verify(self, expected: audit.Head | None = None) -> tuple[int, audit.Fault | None]:
         """How many entries of the audit are whole, and the first that is not; with them, the tables are compared."""
-        from stillwatch.respond.compare import compared
 
         with database.reading(self.engine) as connection:
             return compared(connection, audit.check(connection, self._key, expected))
-
-
-def decision_of(row: Row[Any]) -> Decision:
-    """A decision from its row."""
-    throttled = row.requests_per_minute is not None
-    return Decision(
-        decision_id=row.decision_id,
-        subject_kind=row.subject_kind,
-        subject=row.subject,
-        measure=Measure.of(row.measure),
-        reason=row.reason,
-        campaign_id=row.campaign_id,
-        probability=row.probability,
-        created=row.created,
-        expires=row.expires,
-        appeal=row.appeal,
-        evidence=tuple(json.loads(row.evidence)),
-        account=row.account,
-        limits=Limits(row.requests_per_minute, row.tokens_per_minute) if throttled else None,
-        verification=row.verification,
-        dry_run=row.dry_run,
-    )
 
 
 def _decisions(connection: Connection, chosen: Select[Any]) -> tuple[Decision, ...]:
