@@ -21,7 +21,7 @@ from stillwatch.respond.standing import Decided
 from stillwatch.serve.access.callers import CALLER, Refused, anyone, service_of, who
 from stillwatch.serve.access.limits import ASGIApp, Bounded, Fault, Message, Receive, Scope, Send, answer
 from stillwatch.serve.access.roles import Principal
-from stillwatch.serve.casework import cases, verdicts
+from stillwatch.serve.casework import cases, passages, verdicts
 from stillwatch.serve.gateways import appeals, crowdsec, decisions, forward_auth, litellm, look_up
 from stillwatch.serve.logs import fault, say
 from stillwatch.serve.service import Refusal, Service
@@ -164,6 +164,7 @@ def create_app(settings: ServeSettings, state: Decided, *extras: Extra) -> Appli
             decisions.router,
             appeals.router,
             cases.router,
+            passages.router,
             verdicts.router,
             litellm.router,
             crowdsec.router,

@@ -51,7 +51,8 @@ def judge(settings: ServeSettings, scanning: Settings) -> None:
 def _go_round(settings: ServeSettings, scanning: Settings, stop: Event) -> None:
     state = open_state(settings)
     verdicts = _verdicts(settings)
-    verdicts.parent.mkdir(parents=True, exist_ok=True)
+    # Findings hold the text that accounts share: looks at it through the service are recorded, those at files are not.
+    verdicts.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     heard = state.said()
     state.export_verdicts(verdicts)
     heart = Heart(settings.pulse_file)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 from tests.respond.databases import fresh
 from tests.respond.respond_examples import AT
 from tests.scan.scan_worlds import HAND, accounts, rows, write
@@ -16,6 +16,7 @@ from stillwatch.respond.cycle import act_on, run_cycle
 from stillwatch.respond.database import url_of
 from stillwatch.respond.decide import NewCase
 from stillwatch.respond.found import read_found
+from stillwatch.respond.schema import AUDIT
 from stillwatch.scan import Request, scan
 from stillwatch.serve.access.keys import KeyFile, new
 from stillwatch.serve.access.roles import Role
@@ -161,6 +162,22 @@ def test_a_dismissed_campaign_is_let_go_and_the_verdict_stands_as_it_was_given(d
     assert list(desk.state.standing(AT)[1]) == []
     assert analyst.get("/api/v1/verdicts").json() == {"verdicts": [given.json()], "next": None}
     assert desk.state.verify()[1] is None
+
+
+def test_who_looks_at_passages_stands_in_the_audit(desk, finding):
+    entries = desk.state.verify()[0]
+    analyst, name = desk.client(), desk.name
+    told = analyst.get(f"/api/v1/campaigns/{finding}/passages").json()
+    assert told["campaign_id"] == finding
+    assert any("step by step" in p["text"] for p in told["passages"])
+    assert desk.state.verify() == (entries + len(told["passages"]), None)
+    with desk.state.engine.connect() as connection:
+        looks = connection.execute(select(AUDIT.c.actor, AUDIT.c.subject).where(AUDIT.c.action == "look")).all()
+    assert set(looks) == {(name, finding)}
+    for client, campaign in ((desk.client(), "C-99"), (desk.client(scope="red/"), finding)):
+        assert client.get(f"/api/v1/campaigns/{campaign}/passages").status_code == 404
+    assert desk.client(Role.DECIDE).get(f"/api/v1/campaigns/{finding}/passages").status_code == 403
+    assert desk.state.verify()[0] == entries + len(told["passages"])
 
 
 def test_a_case_says_what_the_evidence_said(desk, judged):
