@@ -23,7 +23,7 @@ from stillwatch.store import ledger
 from stillwatch.store.ingest import Given, ingest, told_apart
 from stillwatch.store.kept import Store
 from stillwatch.store.manifest import SCHEMAS, place_of
-from stillwatch.store.newest import write_newest
+from stillwatch.store.newest import in_part, write_newest
 from stillwatch.store.passages import covered
 from stillwatch.tables import IN_PART, OUT_IN_PART
 from stillwatch.workloads import Jobs
@@ -93,19 +93,11 @@ class StoreScan(Scan):
             engine.register_parquet("enriched", self.work / "enriched")
             return manifest.rows
         (self.work / "enriched").mkdir()
-        rows = write_newest(self.kept.folder, manifest, newest, self.work / "enriched" / "newest.parquet")
+        part = self.work / "enriched" / "newest.parquet"
+        rows = write_newest(self.kept.folder, manifest, newest, part)
         self.rejects.note(f"Of {manifest.rows:,} exchanges in the store, the {rows:,} that came last were judged.")
-        self.kept.link(self.work / "stored")
-        for name in ("enriched", "stored"):
-            engine.register_parquet(name, self.work / name)
-        self.in_part.append(
-            engine.query(
-                "SELECT j.account_id, j.exchanges AS judged, s.exchanges FROM ("
-                "SELECT account_id, count(*) AS exchanges FROM enriched GROUP BY account_id) AS j JOIN ("
-                "SELECT account_id, count(*) AS exchanges FROM stored GROUP BY account_id) AS s "
-                "ON s.account_id = j.account_id WHERE j.exchanges < s.exchanges ORDER BY j.account_id"
-            )
-        )
+        engine.register_parquet("enriched", self.work / "enriched")
+        self.in_part.append(in_part(self.kept.folder, manifest, part))
         return rows
 
     def run(self, folder: Path, hand_on: HandOn) -> Findings:
