@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from tests.serve.gateways.live import Live, decided, every, until
+from tests.serve.ingest.intake_service import NothingDecided
 
 from stillwatch.serve.access.keys import KeyFile, new
 from stillwatch.serve.access.limits import Rate
@@ -19,17 +20,6 @@ from stillwatch.serve.app import create_app
 from stillwatch.serve.ingest.part import ingest
 from stillwatch.serve.logs import Lines
 from stillwatch.serve.settings import ServeSettings
-
-
-class Nothing:
-    """A state in which nothing stands."""
-
-    def version(self):
-        return 1
-
-    def standing(self, at):
-        return 1, ()
-
 
 PROMPT = "a most private matter"
 ADDRESS = "203.0.113.77"
@@ -78,7 +68,7 @@ def guarded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("guarded")
     token, kept = new("test", frozenset({Role.ADMIN}))
     KeyFile(folder / "access.json").add(kept)
-    app = create_app(ServeSettings(folder=folder, open_appeals=True), Nothing(), ingest)
+    app = create_app(ServeSettings(folder=folder, open_appeals=True), NothingDecided(), ingest)
     app.service.load()
     return app, token
 

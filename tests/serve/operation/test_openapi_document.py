@@ -2,6 +2,7 @@
 
 import pytest
 from tests.serve.gateways.live import Live, every
+from tests.serve.ingest.intake_service import NothingDecided
 
 from bench.fuzz import fuzz
 from stillwatch.serve.access.roles import Role
@@ -12,21 +13,11 @@ from stillwatch.serve.settings import ServeSettings
 CASES = 12
 
 
-class Nothing:
-    """A state in which nothing stands."""
-
-    def version(self):
-        return 1
-
-    def standing(self, at):
-        return 1, ()
-
-
 @pytest.fixture(scope="module")
 def documented(tmp_path_factory):
     from stillwatch.serve.ingest.part import ingest
 
-    return create_app(ServeSettings(folder=tmp_path_factory.mktemp("none")), Nothing(), ingest).api.openapi()
+    return create_app(ServeSettings(folder=tmp_path_factory.mktemp("none")), NothingDecided(), ingest).api.openapi()
 
 
 def test_every_route_is_in_the_document(documented):
@@ -42,7 +33,7 @@ def test_every_route_is_in_the_document(documented):
 
 
 def test_a_part_that_is_off_is_not_in_it(tmp_path):
-    feeding = create_app(ServeSettings(folder=tmp_path, parts=("ingest",)), Nothing()).api.openapi()
+    feeding = create_app(ServeSettings(folder=tmp_path, parts=("ingest",)), NothingDecided()).api.openapi()
     assert not any("decision" in path or "forward" in path for path in feeding["paths"])
 
 

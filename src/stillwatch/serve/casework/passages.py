@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from stillwatch.errors import InputError
 from stillwatch.respond.looks import passages_of
 from stillwatch.serve.access.callers import service_of
-from stillwatch.serve.casework.cases import Analyst, CaseId, state_of
+from stillwatch.serve.casework.cases import OUT_OF_REACH, Analyst, CaseId, state_of
 from stillwatch.serve.gateways.decisions import FAULTS, Fault
 from stillwatch.serve.settings import of_newest
 
@@ -30,7 +30,7 @@ class Passages(BaseModel):
     passages: list[Shared]
 
 
-router = APIRouter(prefix="/api/v1", tags=["cases"], responses=FAULTS)
+router = APIRouter(prefix="/api/v1", tags=["cases"], responses=FAULTS | OUT_OF_REACH)
 
 
 @router.get(
