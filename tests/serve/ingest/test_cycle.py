@@ -1,5 +1,6 @@
 """The cycle: what waits is drained once, judged, handed on, and gone from the spool."""
 
+import multiprocessing
 import sys
 import threading
 import time
@@ -110,6 +111,14 @@ def test_between_judgements_of_all_those_that_came_last_are_judged(tmp_path, mon
     monkeypatch.setattr("stillwatch.serve.cycle.WHOLE_SHARE", 1e9)
     assert told() == (9, True, None)  # nothing came, but it had not seen what came last
     assert told() is None
+
+
+@pytest.fixture(autouse=True)
+def nobody_left():
+    """A test that fails leaves no process behind that waits for it: Python would wait for that one in its turn."""
+    yield
+    for child in multiprocessing.active_children():
+        child.kill()
 
 
 def published(folder: Path) -> int:
