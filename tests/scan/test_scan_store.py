@@ -373,7 +373,8 @@ def test_a_store_is_judged_as_it_was_beside_another_writer(days, tmp_path):
             meanwhile.append(None)
             meanwhile.append(scanned(days, files[20:], tmp_path / "meanwhile", store))
 
-    held = scanned(days, files[19:20], tmp_path / "held", store, beside=True, progress=progress)
+    # What is not in the store yet is for its writer to take.
+    held = scanned(days, files[19:21], tmp_path / "held", store, beside=True, progress=progress)
     assert judged(held) == judged(before)
     assert before.campaigns
     assert [c.id for c in held.campaigns] == [c.id for c in before.campaigns]
